@@ -1,0 +1,47 @@
+# hitl: builds with PGXS; "make installcheck" and "make stagecheck" run the tests.
+#
+# The version stands in hitl.control and nowhere else.  The install script is
+# glued together from the numbered parts in sql/.
+
+EXTENSION   = hitl
+EXTVERSION  = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" hitl.control)
+MODULE_big  = hitl
+PGFILEDESC  = "hitl - workflow engine for human-in-the-loop AI"
+
+OBJS        = $(patsubst %.c,%.o,$(sort $(wildcard src/*.c)))
+PG_CPPFLAGS = -I$(srcdir)/src
+SQL_PARTS   = $(sort $(wildcard sql/[0-9][0-9]_*.sql))
+DATA_built  = sql/hitl--$(EXTVERSION).sql
+DATA        = $(filter-out $(DATA_built),$(wildcard sql/hitl--*.sql))
+
+# Each suite starts its own server with test/hitl.conf.
+TEST_CONF     ?= test/hitl.conf
+REGRESS        = $(shell cat test/schedule)
+REGRESS_OPTS   = --inputdir=test --temp-instance=tmp_check --temp-config=$(TEST_CONF)
+ISOLATION      = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.spec)))
+ISOLATION_OPTS = --inputdir=test --outputdir=output_iso --temp-instance=tmp_check_iso --temp-config=$(TEST_CONF)
+TAP_TESTS      = 1
+PROVE_TESTS   ?= test/t/*.pl
+EXTRA_CLEAN    = tmp_stage tmp_check tmp_check_iso output_iso results log
+
+export TEMP_CONFIG = $(abspath $(TEST_CONF))
+
+PG_CONFIG ?= pg_config
+# The server's headers are not ours to keep free of -Wextra warnings.
+PG_CPPFLAGS += -isystem $(shell $(PG_CONFIG) --includedir-server)
+PGXS := $(shell $(PG_CONFIG) --pgxs)
+include $(PGXS)
+
+# Below the include, or these become the default goal.
+$(DATA_built): $(SQL_PARTS)
+	cat $(SQL_PARTS) > $@
+$(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h)
+
+# Tests the tree without installing it (Debian and Ubuntu servers).
+STAGE = $(CURDIR)/tmp_stage
+.PHONY: stagecheck
+stagecheck: all
+	rm -rf $(STAGE) && $(MAKE) install DESTDIR=$(STAGE) > /dev/null
+	{ cat test/hitl.conf; echo "extension_destdir = '$(STAGE)'"; \
+	  echo "dynamic_library_path = '$(STAGE)$(pkglibdir):\$$libdir'"; } > $(STAGE)/test.conf
+	$(MAKE) installcheck TEST_CONF=$(STAGE)/test.conf

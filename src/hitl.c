@@ -1,0 +1,18 @@
+/*
+ * hitl.c
+ *		Loads the module: a table of contents, one call per module.
+ */
+#include "hitl.h"
+
+#include "fmgr.h"
+#include "utils/guc.h"
+
+PG_MODULE_MAGIC;
+
+void		_PG_init(void);
+
+void
+_PG_init(void)
+{
+	MarkGUCPrefixReserved("hitl");
+}
