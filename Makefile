@@ -37,11 +37,23 @@ $(DATA_built): $(SQL_PARTS)
 	cat $(SQL_PARTS) > $@
 $(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h)
 
-# Tests the tree without installing it (Debian and Ubuntu servers).
+# Tests the tree without installing it: "stage" puts the files below tmp_stage
+# and where.conf names the place to a server.  PostgreSQL 18 has a setting for
+# that, Debian and Ubuntu have one of their own before.
 STAGE = $(CURDIR)/tmp_stage
-.PHONY: stagecheck
-stagecheck: all
-	rm -rf $(STAGE) && $(MAKE) install DESTDIR=$(STAGE) > /dev/null
-	{ cat test/hitl.conf; echo "extension_destdir = '$(STAGE)'"; \
-	  echo "dynamic_library_path = '$(STAGE)$(pkglibdir):\$$libdir'"; } > $(STAGE)/test.conf
-	$(MAKE) installcheck TEST_CONF=$(STAGE)/test.conf
+.PHONY: stage stagecheck
+stage: all
+	rm -rf '$(STAGE)'
+	$(MAKE) install DESTDIR='$(STAGE)' > /dev/null
+	if [ $(VERSION_NUM) -ge 180000 ]; then \
+	  echo "extension_control_path = '$(STAGE)$(datadir):\$$system'"; \
+	elif grep -q extension_destdir '$(bindir)/postgres'; then \
+	  echo "extension_destdir = '$(STAGE)'"; \
+	else \
+	  echo 'this server finds extensions only where it is installed:' \
+	    '"make install", then "make installcheck"' >&2; exit 1; \
+	fi > '$(STAGE)/where.conf'
+	echo "dynamic_library_path = '$(STAGE)$(pkglibdir):\$$libdir'" >> '$(STAGE)/where.conf'
+	cat test/hitl.conf '$(STAGE)/where.conf' > '$(STAGE)/test.conf'
+stagecheck: stage
+	$(MAKE) installcheck TEST_CONF='$(STAGE)/test.conf'
