@@ -22,6 +22,7 @@ ISOLATION      = $(patsubst test/specs/%.spec,%,$(sort $(wildcard test/specs/*.s
 ISOLATION_OPTS = --inputdir=test --outputdir=output_iso --temp-instance=tmp_check_iso --temp-config=$(TEST_CONF)
 TAP_TESTS      = 1
 PROVE_TESTS   ?= test/t/*.pl
+REGRESS_PREP   = output_iso/expected
 EXTRA_CLEAN    = tmp_stage tmp_check tmp_check_iso output_iso results log
 
 export TEMP_CONFIG = $(abspath $(TEST_CONF))
@@ -36,6 +37,10 @@ include $(PGXS)
 $(DATA_built): $(SQL_PARTS)
 	cat $(SQL_PARTS) > $@
 $(OBJS) $(OBJS:.o=.bc): $(wildcard src/*.h)
+
+# The isolation tester looks for its answers below its output.
+output_iso/expected:
+	mkdir -p output_iso && ln -sfn ../expected $@
 
 # Tests the tree without installing it: "stage" puts the files below tmp_stage
 # and where.conf names the place to a server.  PostgreSQL 18 has a setting for

@@ -383,11 +383,13 @@ hitl_enter()
 # ---------------------------------------------------------------------------
 
 # hitl_make WORD...: make with the flags of the tests.  HITL_CFLAGS go to the
-# compiler.  No bitcode: it needs clang, and the tests do not look at it.
+# compiler, HITL_TIMEOUT is a limit in seconds.  No bitcode: it needs clang, and
+# the tests do not look at it.
 hitl_make()
 {
-	make -s --no-print-directory PG_CONFIG="$PG_CONFIG" with_llvm=no \
-		PG_CFLAGS="${HITL_CFLAGS:-}" "$@"
+	${HITL_TIMEOUT:+timeout -k 10 "$HITL_TIMEOUT"} \
+		make -s --no-print-directory PG_CONFIG="$PG_CONFIG" with_llvm=no \
+		PG_CFLAGS="${HITL_CFLAGS:-}" TEST_CONF=tmp_stage/test.conf "$@"
 }
 
 # hitl_quietly NAME COMMAND...: runs a command, and shows what it wrote only
