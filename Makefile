@@ -30,6 +30,8 @@ export TEMP_CONFIG = $(abspath $(TEST_CONF))
 PG_CONFIG ?= pg_config
 # The server's headers are not ours to keep free of -Wextra warnings.
 PG_CPPFLAGS += -isystem $(shell $(PG_CONFIG) --includedir-server)
+# Callbacks and fmgr functions have the parameters that the server gives them.
+PG_CPPFLAGS += -Wno-unused-parameter
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
 

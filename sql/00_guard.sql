@@ -5,3 +5,6 @@
 -- "hitl" that somebody planted beforehand then aborts the installation.
 CREATE SCHEMA hitl;
 COMMENT ON SCHEMA hitl IS 'human-in-the-loop AI: gate, review queues, clocks, calibration';
+
+-- Nothing of a caller's search_path takes part in what follows.
+SET LOCAL search_path = pg_catalog, pg_temp;

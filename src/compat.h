@@ -5,8 +5,45 @@
 #ifndef HITL_COMPAT_H
 #define HITL_COMPAT_H
 
+#include "access/genam.h"
+#include "executor/executor.h"
+
 #if PG_VERSION_NUM < 150000
 #error "hitl needs PostgreSQL 15 or later"
 #endif
+
+/* 16: an update says which indexes need the new version, not just whether */
+#if PG_VERSION_NUM >= 160000
+typedef TU_UpdateIndexes HitlUpdateIndexes;
+#else
+typedef bool HitlUpdateIndexes;
+#endif
+
+static inline void
+hitl_insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot,
+						 EState *estate, HitlUpdateIndexes which)
+{
+#if PG_VERSION_NUM >= 160000
+	if (which != TU_None)
+		(void) ExecInsertIndexTuples(result, slot, estate, true, false, NULL,
+									 NIL, which == TU_Summarizing);
+#else
+	if (which)
+		(void) ExecInsertIndexTuples(result, slot, estate, true, false, NULL,
+									 NIL);
+#endif
+}
+
+/* 18: index scans count themselves if asked */
+static inline IndexScanDesc
+hitl_index_beginscan(Relation table, Relation index, Snapshot snapshot,
+					 int nkeys)
+{
+#if PG_VERSION_NUM >= 180000
+	return index_beginscan(table, index, snapshot, NULL, nkeys, 0);
+#else
+	return index_beginscan(table, index, snapshot, nkeys, 0);
+#endif
+}
 
 #endif							/* HITL_COMPAT_H */

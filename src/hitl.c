@@ -7,6 +7,8 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "worker.h"
+
 PG_MODULE_MAGIC;
 
 void		_PG_init(void);
@@ -14,5 +16,6 @@ void		_PG_init(void);
 void
 _PG_init(void)
 {
+	hitl_worker_init();
 	MarkGUCPrefixReserved("hitl");
 }

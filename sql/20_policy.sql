@@ -1,0 +1,164 @@
+-- Configuration.  Admins change it through functions that validate and log.
+-- Each table tells the caches of all sessions when it changes (see
+-- src/cache.c).  There are no foreign keys: dumps restore in any order, and
+-- what is missing at run time means review.
+
+CREATE FUNCTION hitl.config_changed()
+RETURNS trigger
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'hitl_config_changed';
+COMMENT ON FUNCTION hitl.config_changed()
+    IS 'trigger: makes every session read this configuration table anew';
+
+CREATE FUNCTION hitl.refuse_change()
+RETURNS trigger
+LANGUAGE c VOLATILE
+AS 'MODULE_PATHNAME', 'hitl_refuse_change';
+COMMENT ON FUNCTION hitl.refuse_change()
+    IS 'trigger: facts are inserted and never changed (ZH009)';
+
+CREATE TABLE hitl.workflow (
+    name           text COLLATE "C" PRIMARY KEY,
+    queue          text COLLATE "C" NOT NULL,
+    lane           smallint NOT NULL DEFAULT 1 CHECK (lane BETWEEN 0 AND 2),
+    sla            text COLLATE "C",
+    question       text,
+    application    regrole,
+    mode           text CHECK (mode IN ('manual', 'in_loop')),
+    policy_version int,
+    created_at     timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE hitl.workflow IS 'a kind of decision';
+COMMENT ON COLUMN hitl.workflow.queue IS 'where its reviews go';
+COMMENT ON COLUMN hitl.workflow.lane IS 'urgency of its reviews: 0 safety and legal, 1 customer-facing, 2 internal';
+COMMENT ON COLUMN hitl.workflow.sla IS 'the clocks of its reviews; NULL: none';
+COMMENT ON COLUMN hitl.workflow.question IS 'what the reviewer must answer';
+COMMENT ON COLUMN hitl.workflow.application IS 'only its members may insert decisions, and they read the outcomes; NULL: every hitl_application';
+COMMENT ON COLUMN hitl.workflow.mode IS 'manual: all to people; in_loop: the policy decides; NULL: manual until the policy has a threshold, then in_loop';
+COMMENT ON COLUMN hitl.workflow.policy_version IS 'the policy in force; NULL: none, all to people';
+
+CREATE TABLE hitl.policy (
+    workflow           text COLLATE "C" NOT NULL,
+    version            int NOT NULL CHECK (version > 0),
+    upper              float8 CHECK (upper >= 0 AND upper <= 1),
+    lower              float8 NOT NULL DEFAULT 0 CHECK (lower >= 0 AND lower <= 1),
+    audit_rate_approve float8 NOT NULL DEFAULT 0.05
+                       CHECK (audit_rate_approve >= 0 AND audit_rate_approve <= 1),
+    audit_rate_reject  float8 NOT NULL DEFAULT 0.05
+                       CHECK (audit_rate_reject >= 0 AND audit_rate_reject <= 1),
+    created_at         timestamptz NOT NULL DEFAULT now(),
+    created_by         name NOT NULL,
+    PRIMARY KEY (workflow, version),
+    CHECK (upper IS NULL OR lower <= upper)
+);
+COMMENT ON TABLE hitl.policy IS 'thresholds of a workflow, one row a version, never changed';
+COMMENT ON COLUMN hitl.policy.upper IS 'confidence at or above it is approved; NULL: nothing is';
+COMMENT ON COLUMN hitl.policy.lower IS 'confidence below it is rejected; 0: nothing is';
+COMMENT ON COLUMN hitl.policy.audit_rate_approve IS 'share of automatic approvals drawn for a verdict afterwards, 0..1';
+COMMENT ON COLUMN hitl.policy.audit_rate_reject IS 'share of automatic rejections drawn for a verdict afterwards, 0..1';
+
+CREATE TABLE hitl.queue (
+    name       text COLLATE "C" PRIMARY KEY,
+    ordering   text NOT NULL DEFAULT 'due' CHECK (ordering IN ('due', 'fifo')),
+    lease      interval NOT NULL DEFAULT '15 minutes' CHECK (lease > '0'),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE hitl.queue IS 'where tasks wait for the reviewers who are its members';
+COMMENT ON COLUMN hitl.queue.ordering IS 'within a lane: due (earliest deadline first) or fifo (oldest first)';
+COMMENT ON COLUMN hitl.queue.lease IS 'how long a claim holds a task';
+
+CREATE TABLE hitl.reviewer (
+    name       text COLLATE "C" PRIMARY KEY,
+    login      regrole UNIQUE,
+    tier       int NOT NULL DEFAULT 1 CHECK (tier > 0),
+    max_open   int NOT NULL DEFAULT 10 CHECK (max_open > 0),
+    created_at timestamptz NOT NULL DEFAULT now()
+);
+COMMENT ON TABLE hitl.reviewer IS 'a person who gives verdicts';
+COMMENT ON COLUMN hitl.reviewer.login IS 'the role that acts as this person; NULL: only a hitl_delegate can, by naming the person';
+COMMENT ON COLUMN hitl.reviewer.tier IS 'authority: takes tasks of this tier and below';
+COMMENT ON COLUMN hitl.reviewer.max_open IS 'how many tasks the person may hold at once';
+
+CREATE TABLE hitl.membership (
+    reviewer   text COLLATE "C" NOT NULL,
+    queue      text COLLATE "C" NOT NULL,
+    created_at timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (reviewer, queue)
+);
+COMMENT ON TABLE hitl.membership IS 'which reviewers work on which queues';
+
+CREATE TABLE hitl.sla (
+    name         text COLLATE "C" PRIMARY KEY,
+    first_review interval CHECK (first_review > '0'),
+    resolution   interval CHECK (resolution > '0'),
+    created_at   timestamptz NOT NULL DEFAULT now(),
+    CHECK (num_nonnulls(first_review, resolution) > 0)
+);
+COMMENT ON TABLE hitl.sla IS 'how long a task may wait; what follows a breach stands in escalation_step';
+COMMENT ON COLUMN hitl.sla.first_review IS 'from the task''s start until somebody claims it; NULL: no such clock';
+COMMENT ON COLUMN hitl.sla.resolution IS 'from the task''s start until it is decided; NULL: no such clock';
+
+CREATE TABLE hitl.escalation_step (
+    sla      text COLLATE "C" NOT NULL,
+    step     int NOT NULL CHECK (step > 0),
+    to_queue text COLLATE "C",
+    tier     int CHECK (tier > 0),
+    lane     smallint CHECK (lane BETWEEN 0 AND 2),
+    within   interval CHECK (within > '0'),
+    PRIMARY KEY (sla, step),
+    CHECK (num_nonnulls(to_queue, tier, lane, within) > 0)
+);
+COMMENT ON TABLE hitl.escalation_step IS 'what each breach of an SLA does, in order; after the last step the task is held';
+COMMENT ON COLUMN hitl.escalation_step.to_queue IS 'moves the task; NULL: stays';
+COMMENT ON COLUMN hitl.escalation_step.tier IS 'demands this tier at least; NULL: as before';
+COMMENT ON COLUMN hitl.escalation_step.lane IS 'new lane; NULL: as before';
+COMMENT ON COLUMN hitl.escalation_step.within IS 'a new deadline counted from the step; NULL: no further deadline';
+
+CREATE TABLE hitl.decision_code (
+    code        text COLLATE "C" NOT NULL,
+    workflow    text COLLATE "C",
+    description text NOT NULL,
+    builtin     boolean NOT NULL DEFAULT false,
+    UNIQUE NULLS NOT DISTINCT (code, workflow)
+);
+COMMENT ON TABLE hitl.decision_code IS 'the vocabulary of reasons that a rejection or an amendment must name';
+COMMENT ON COLUMN hitl.decision_code.workflow IS 'where the code holds; NULL: everywhere';
+COMMENT ON COLUMN hitl.decision_code.builtin IS 'came with the extension; not dumped';
+
+INSERT INTO hitl.decision_code (code, description, builtin) VALUES
+    ('INCORRECT', 'the proposal is wrong', true),
+    ('INCOMPLETE', 'something is missing', true),
+    ('UNSAFE', 'the proposal would do harm', true);
+
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['workflow', 'policy', 'queue', 'reviewer', 'membership',
+                             'sla', 'escalation_step', 'decision_code'] LOOP
+        EXECUTE format('CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE ON hitl.%I '
+                       'FOR EACH ROW EXECUTE FUNCTION hitl.config_changed()', t);
+        EXECUTE format('CREATE TRIGGER config_emptied AFTER TRUNCATE ON hitl.%I '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION hitl.config_changed()', t);
+        EXECUTE format('ALTER TABLE hitl.%I ENABLE ALWAYS TRIGGER config_changed', t);
+        EXECUTE format('ALTER TABLE hitl.%I ENABLE ALWAYS TRIGGER config_emptied', t);
+    END LOOP;
+END
+$$;
+
+-- A policy is cited by the decisions that it made: a fact.
+CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON hitl.policy
+    FOR EACH ROW EXECUTE FUNCTION hitl.refuse_change();
+CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON hitl.policy
+    FOR EACH STATEMENT EXECUTE FUNCTION hitl.refuse_change();
+ALTER TABLE hitl.policy ENABLE ALWAYS TRIGGER append_only;
+ALTER TABLE hitl.policy ENABLE ALWAYS TRIGGER append_only_truncate;
+
+SELECT pg_extension_config_dump('hitl.workflow', '');
+SELECT pg_extension_config_dump('hitl.policy', '');
+SELECT pg_extension_config_dump('hitl.queue', '');
+SELECT pg_extension_config_dump('hitl.reviewer', '');
+SELECT pg_extension_config_dump('hitl.membership', '');
+SELECT pg_extension_config_dump('hitl.sla', '');
+SELECT pg_extension_config_dump('hitl.escalation_step', '');
+SELECT pg_extension_config_dump('hitl.decision_code', 'WHERE NOT builtin');

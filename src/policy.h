@@ -1,0 +1,50 @@
+/*
+ * policy.h
+ *		Workflows and the policies in force, as the gate needs them.
+ */
+#ifndef HITL_POLICY_H
+#define HITL_POLICY_H
+
+#include "utils/timestamp.h"
+
+typedef enum HitlMode
+{
+	HITL_MODE_MANUAL,
+	HITL_MODE_IN_LOOP
+} HitlMode;
+
+typedef struct HitlWorkflow
+{
+	NameData	name;			/* hash key */
+	uint64		generation;		/* loaded under it; 0: never */
+	bool		exists;
+
+	HitlMode	mode;
+	Oid			application;	/* InvalidOid: any */
+	int16		lane;
+	NameData	queue;
+	char	   *question;		/* NULL: none */
+	Datum		codes;			/* text[]: the vocabulary */
+
+	int32		policy_version; /* 0: none */
+	bool		has_upper;
+	double		upper;
+	double		lower;
+	double		audit_rate_approve;
+	double		audit_rate_reject;
+
+	bool		has_sla;
+	NameData	sla;
+	bool		has_first_review;
+	Interval	first_review;
+	bool		has_resolution;
+	Interval	resolution;
+} HitlWorkflow;
+
+/*
+ * The workflow of this name, or NULL.  The result is good until the next call
+ * of any function here or in people.h.
+ */
+extern const HitlWorkflow *hitl_workflow(const char *name, size_t len);
+
+#endif							/* HITL_POLICY_H */

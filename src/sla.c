@@ -1,0 +1,123 @@
+/*
+ * sla.c
+ *		One batch of what time brings: leases that end, deadlines that pass.
+ *
+ * The index on wake_at holds the tasks in the order in which the clock must
+ * look at them, so a batch costs what it finds, and so does finding nothing.
+ * A row at which somebody else is, is left for the next batch.  Nothing here
+ * needs the background worker: claims and hitl.tick() call it as well.
+ */
+#include "hitl.h"
+
+#include "access/table.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
+
+#include "cache.h"
+#include "partition.h"
+#include "sla.h"
+#include "task.h"
+
+/* tick() ends after so many tasks, to keep its transaction short */
+#define TICK_LIMIT	10000
+
+PG_FUNCTION_INFO_V1(hitl_tick);
+
+/*
+ * Does the one thing that is next for this task.
+ */
+static HitlWrite
+sweep_one(HitlDesk *desk, HitlTask *task, TimestampTz now, Snapshot snapshot)
+{
+	HitlTransition transition = {0};
+
+	transition.now = now;
+	transition.act = task->held && task->lease_until <= now ?
+		HITL_ACT_EXPIRE : HITL_ACT_BREACH;
+	return hitl_task_apply(desk, task, &transition, snapshot, false);
+}
+
+int
+hitl_sweep(int limit, bool *busy)
+{
+	TimestampTz now = GetCurrentTimestamp();
+	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	HitlDesk	desk;
+	Relation	index;
+	IndexScanDesc scan;
+	ScanKeyData key;
+	TupleTableSlot *slot;
+	int			done = 0;
+
+	*busy = false;
+	hitl_desk_open(&desk);
+	index = index_open(hitl_relation_oid("task_wake"), AccessShareLock);
+	slot = table_slot_create(desk.task->rel, NULL);
+	ScanKeyInit(&key, 1, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE,
+				TimestampTzGetDatum(now));
+	scan = hitl_index_beginscan(desk.task->rel, index, snapshot, 1);
+	index_rescan(scan, &key, 1, NULL, 0);
+	while (done < limit && index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		HitlTask	task;
+
+		CHECK_FOR_INTERRUPTS();
+		hitl_task_read(slot, &task);
+		if (sweep_one(&desk, &task, now, snapshot) == HITL_WRITTEN)
+			done++;
+		else
+			*busy = true;
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
+	hitl_desk_close(&desk);
+	UnregisterSnapshot(snapshot);
+	return done;
+}
+
+TimestampTz
+hitl_next_wake(void)
+{
+	TimestampTz result = DT_NOEND;
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	Relation	rel = table_open(hitl_relation_oid("task"), AccessShareLock);
+	Relation	index = index_open(hitl_relation_oid("task_wake"),
+								   AccessShareLock);
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	IndexScanDesc scan = hitl_index_beginscan(rel, index, snapshot, 0);
+
+	index_rescan(scan, NULL, 0, NULL, 0);
+	if (index_getnext_slot(scan, ForwardScanDirection, slot))
+	{
+		HitlTask	task;
+
+		hitl_task_read(slot, &task);
+		result = task.wake_at;
+	}
+	index_endscan(scan);
+	ExecDropSingleTupleTableSlot(slot);
+	index_close(index, AccessShareLock);
+	table_close(rel, AccessShareLock);
+	UnregisterSnapshot(snapshot);
+	return result;
+}
+
+Datum
+hitl_tick(PG_FUNCTION_ARGS)
+{
+	int			done = 0;
+	int			batch;
+	bool		busy;
+
+	/* a task may have more than one thing to do: the next batch sees it */
+	do
+	{
+		batch = hitl_sweep(TICK_LIMIT - done, &busy);
+		done += batch;
+	} while (batch > 0 && done < TICK_LIMIT);
+	hitl_partitions_ensure();
+	PG_RETURN_INT32(done);
+}

@@ -1,0 +1,153 @@
+/*
+ * store.c
+ *		Writes rows of the extension's own tables.
+ *
+ * The hot paths (gate, claim, verdict, sweep) know the row and its place
+ * already; going through the executor here, instead of through SQL, spares
+ * them a search and a plan.  An insert checks constraints and fires triggers
+ * as any other.  Updates and deletes happen to hitl.task alone and do neither:
+ * no trigger belongs there, and the transition function writes nothing that
+ * the constraints forbid; reading them again for each claim would cost more
+ * than the claim.
+ *
+ * An update or delete names the version of the row that its caller has seen
+ * and judged.  It is refused when that version is no longer the last one, so
+ * a caller needs no lock before it judges: the write is the lock.
+ */
+#include "hitl.h"
+
+#include "access/table.h"
+#include "access/tableam.h"
+#include "access/xact.h"
+#include "commands/sequence.h"
+#include "commands/trigger.h"
+#include "executor/executor.h"
+
+#include "cache.h"
+#include "store.h"
+
+HitlTable *
+hitl_table_open(const char *name)
+{
+	HitlTable  *table = palloc0(sizeof(HitlTable));
+
+	table->rel = table_open(hitl_relation_oid(name), RowExclusiveLock);
+	table->estate = CreateExecutorState();
+	table->result = makeNode(ResultRelInfo);
+	InitResultRelInfo(table->result, table->rel, 0, NULL, 0);
+	ExecOpenIndices(table->result, false);
+	table->slot = table_slot_create(table->rel, NULL);
+	return table;
+}
+
+/* The lock on the table is kept to the end of the transaction. */
+void
+hitl_table_close(HitlTable *table)
+{
+	ExecDropSingleTupleTableSlot(table->slot);
+	ExecCloseIndices(table->result);
+	FreeExecutorState(table->estate);
+	table_close(table->rel, NoLock);
+	pfree(table);
+}
+
+static void
+fill_slot(HitlTable *table, const Datum *values, const bool *nulls, int natts)
+{
+	TupleTableSlot *slot = table->slot;
+	int			all = slot->tts_tupleDescriptor->natts;
+
+	ExecClearTuple(slot);
+	for (int i = 0; i < all; i++)
+	{
+		slot->tts_values[i] = i < natts ? values[i] : (Datum) 0;
+		slot->tts_isnull[i] = i < natts ? nulls[i] : true;
+	}
+	ExecStoreVirtualTuple(slot);
+	slot->tts_tableOid = RelationGetRelid(table->rel);
+}
+
+void
+hitl_table_insert(HitlTable *table, const Datum *values, const bool *nulls,
+				  int natts)
+{
+	TriggerDesc *triggers = table->result->ri_TrigDesc;
+	bool		fires = triggers != NULL &&
+		(triggers->trig_insert_before_row || triggers->trig_insert_after_row);
+
+	fill_slot(table, values, nulls, natts);
+	if (fires)
+		AfterTriggerBeginQuery();
+	ExecSimpleRelationInsert(table->result, table->estate, table->slot);
+	if (fires)
+		AfterTriggerEndQuery(table->estate);
+	ResetPerTupleExprContext(table->estate);
+}
+
+/*
+ * What became of a write.  In a transaction that keeps its first snapshot
+ * (REPEATABLE READ, SERIALIZABLE) a row that moved is the server's usual
+ * serialization failure.
+ */
+static HitlWrite
+judge(TM_Result result)
+{
+	switch (result)
+	{
+		case TM_Ok:
+			return HITL_WRITTEN;
+		case TM_BeingModified:
+		case TM_WouldBlock:
+			return HITL_BUSY;
+		case TM_Updated:
+		case TM_Deleted:
+			if (IsolationUsesXactSnapshot())
+				ereport(ERROR,
+						(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+						 errmsg("could not serialize access due to concurrent update")));
+			return HITL_MOVED;
+		case TM_SelfModified:
+			return HITL_MOVED;
+		default:
+			elog(ERROR, "unexpected result %d of a write to hitl.task", result);
+			return HITL_MOVED;	/* keep the compiler quiet */
+	}
+}
+
+HitlWrite
+hitl_table_update(HitlTable *table, ItemPointer tid, const Datum *values,
+				  const bool *nulls, int natts, Snapshot snapshot, bool wait)
+{
+	HitlWrite	written;
+	TM_FailureData tmfd;
+	LockTupleMode lockmode;
+	HitlUpdateIndexes update_indexes;
+
+	fill_slot(table, values, nulls, natts);
+	written = judge(table_tuple_update(table->rel, tid, table->slot,
+									   GetCurrentCommandId(true), snapshot,
+									   InvalidSnapshot, wait, &tmfd, &lockmode,
+									   &update_indexes));
+	if (written == HITL_WRITTEN && table->result->ri_NumIndices > 0)
+		hitl_insert_index_tuples(table->result, table->slot, table->estate,
+								 update_indexes);
+	ResetPerTupleExprContext(table->estate);
+	return written;
+}
+
+HitlWrite
+hitl_table_delete(HitlTable *table, ItemPointer tid, Snapshot snapshot,
+				  bool wait)
+{
+	TM_FailureData tmfd;
+
+	return judge(table_tuple_delete(table->rel, tid, GetCurrentCommandId(true),
+									snapshot, InvalidSnapshot, wait, &tmfd,
+									false));
+}
+
+int64
+hitl_next_id(const char *sequence)
+{
+	return nextval_internal(hitl_relation_oid(sequence), false);
+}

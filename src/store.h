@@ -1,0 +1,48 @@
+/*
+ * store.h
+ *		Writes rows of the extension's own tables.
+ */
+#ifndef HITL_STORE_H
+#define HITL_STORE_H
+
+#include "executor/tuptable.h"
+#include "nodes/execnodes.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+
+typedef struct HitlTable
+{
+	Relation	rel;
+	EState	   *estate;
+	ResultRelInfo *result;
+	TupleTableSlot *slot;		/* the row to write */
+} HitlTable;
+
+typedef enum HitlWrite
+{
+	HITL_WRITTEN,
+	HITL_BUSY,					/* another transaction is at the row */
+	HITL_MOVED					/* another transaction has changed the row */
+} HitlWrite;
+
+extern HitlTable *hitl_table_open(const char *name);
+extern void hitl_table_close(HitlTable *table);
+
+/* values and nulls of the first natts columns; later ones become NULL */
+extern void hitl_table_insert(HitlTable *table, const Datum *values,
+							  const bool *nulls, int natts);
+/*
+ * Replace or remove the row version at tid, which was visible to snapshot.
+ * With wait, a transaction that is at the row is waited for; HITL_BUSY is
+ * then not returned.
+ */
+extern HitlWrite hitl_table_update(HitlTable *table, ItemPointer tid,
+								   const Datum *values, const bool *nulls,
+								   int natts, Snapshot snapshot, bool wait);
+extern HitlWrite hitl_table_delete(HitlTable *table, ItemPointer tid,
+								   Snapshot snapshot, bool wait);
+
+/* the next value of a sequence of ours */
+extern int64 hitl_next_id(const char *sequence);
+
+#endif							/* HITL_STORE_H */

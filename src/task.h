@@ -1,0 +1,120 @@
+/*
+ * task.h
+ *		A task, and everything that can happen to it.
+ */
+#ifndef HITL_TASK_H
+#define HITL_TASK_H
+
+#include "utils/jsonb.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "people.h"
+#include "policy.h"
+#include "store.h"
+
+/* a row of hitl.task; nothing in it points into a buffer */
+typedef struct HitlTask
+{
+	ItemPointerData tid;
+	int64		id;
+	pg_uuid_t	decision;
+	NameData	workflow;
+	bool		audit;			/* kind: audit, else review */
+	NameData	queue;
+	int16		lane;
+	int32		tier;
+	double		sort_key;
+	Oid			submitter;
+	TimestampTz created_at;
+	bool		has_sla;
+	NameData	sla;
+	int32		step;
+	TimestampTz first_review_at;
+	TimestampTz resolution_at;
+	TimestampTz due_at;
+	TimestampTz wake_at;
+	bool		held;			/* the rest counts only if held */
+	NameData	holder;
+	int64		lease;
+	TimestampTz lease_until;
+	TimestampTz claimed_at;
+} HitlTask;
+
+typedef enum HitlAct
+{
+	HITL_ACT_CLAIM,				/* open -> held */
+	HITL_ACT_RELEASE,			/* held -> open, by the holder */
+	HITL_ACT_EXPIRE,			/* held -> open, by the clock */
+	HITL_ACT_BREACH,			/* a deadline has passed */
+	HITL_ACT_DECIDE				/* held -> ended */
+} HitlAct;
+
+typedef enum HitlAction
+{
+	HITL_APPROVE,
+	HITL_REJECT,
+	HITL_AMEND
+} HitlAction;
+
+/* what happens: the act, when, by whom, and with what */
+typedef struct HitlTransition
+{
+	HitlAct		act;
+	TimestampTz now;			/* by the database's clock */
+	HitlActor	actor;			/* no reviewer: the clock */
+
+	/* HITL_ACT_DECIDE */
+	HitlAction	action;
+	Jsonb	   *output;			/* or NULL */
+	text	   *code;
+	text	   *note;
+} HitlTransition;
+
+/* the tables that transitions write */
+typedef struct HitlDesk
+{
+	HitlTable  *task;
+	HitlTable  *event;
+	HitlTable  *verdict;
+} HitlDesk;
+
+extern void hitl_desk_open(HitlDesk *desk);
+extern void hitl_desk_close(HitlDesk *desk);
+
+extern void hitl_task_read(TupleTableSlot *slot, HitlTask *task);
+
+/* Finds a task by its id as of the snapshot; false if there is none. */
+extern bool hitl_task_find(HitlDesk *desk, int64 id, Snapshot snapshot,
+						   HitlTask *task);
+
+/*
+ * Makes the task of a decision.
+ */
+extern void hitl_task_create(const pg_uuid_t *decision, bool audit, int16 lane,
+							 TimestampTz created_at,
+							 const HitlWorkflow *workflow);
+
+/*
+ * The one transition function.  Whoever calls has found the act lawful for
+ * the version of the row in *task, seen under the snapshot.  If that is still
+ * the last version, the row and the record of the act (event or verdict) are
+ * written and *task is as after the act.
+ */
+extern HitlWrite hitl_task_apply(HitlDesk *desk, HitlTask *task,
+								 const HitlTransition *transition,
+								 Snapshot snapshot, bool wait);
+
+/* whether this reviewer holds the task, under this token if one is given */
+extern bool hitl_task_is_mine(const HitlTask *task, const HitlActor *actor,
+							  const int64 *lease);
+/* raises ZH001, in the same words for a task that is not there */
+extern void hitl_not_holder(int64 task, const HitlActor *actor)
+			pg_attribute_noreturn();
+/* raises ZH002 unless the lease of a held task outlasts now */
+extern void hitl_lease_check(const HitlTask *task, TimestampTz now);
+
+extern const char *hitl_action_name(HitlAction action);
+extern const char *hitl_outcome_name(HitlAction action);
+
+#endif							/* HITL_TASK_H */
