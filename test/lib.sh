@@ -243,7 +243,8 @@ hitl_make_work()
 {
 	local	base why='' w
 
-	for base in "${TMPDIR:-/tmp}" /tmp /var/tmp; do
+	for base in ${TMPDIR:+"$TMPDIR"} /tmp /var/tmp; do
+		[ "${why#*"$base" }" = "$why" ] || continue
 		if [ "${#base}" -gt 40 ]; then
 			why+="$base has too long a name for sockets; "
 			continue
@@ -322,7 +323,7 @@ hitl_end_work()
 		sleep 0.3
 	done
 	if [ -n "${HITL_KEEP:-}" ]; then
-		hitl_say "Kept: $HITL_WORK"
+		hitl_say "Kept: $HITL_WORK" >&2
 	else
 		rm -rf "$HITL_WORK"
 	fi
