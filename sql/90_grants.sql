@@ -1,0 +1,112 @@
+-- Who may do and see what.  PUBLIC has nothing.  Applications insert through
+-- the gate and read their own; reviewers execute the review functions and
+-- read no table; viewers read.  Nobody is granted a write to a table.
+
+REVOKE ALL ON SCHEMA hitl FROM PUBLIC;
+REVOKE ALL ON ALL TABLES IN SCHEMA hitl FROM PUBLIC;
+REVOKE ALL ON ALL SEQUENCES IN SCHEMA hitl FROM PUBLIC;
+REVOKE ALL ON ALL FUNCTIONS IN SCHEMA hitl FROM PUBLIC;
+
+GRANT USAGE ON SCHEMA hitl
+    TO hitl_application, hitl_reviewer, hitl_viewer, hitl_delegate;
+
+-- Applications: all columns but the gate's; what the defaults, the condition
+-- of the trigger and the policies below call.
+GRANT INSERT (workflow, input, output, confidence, model, subject, reasoning, alternatives,
+              context, signals, exposure, reversible, cohort, question, tags, parent)
+    ON hitl.decision TO hitl_application;
+GRANT SELECT ON hitl.decision, hitl.outcome TO hitl_application;
+GRANT SELECT (id, created_at, decision, kind, reviewer, action, output, code, final, outcome)
+    ON hitl.verdict TO hitl_application;
+GRANT EXECUTE ON FUNCTION hitl.uuidv7(), hitl.actor(),
+    hitl.needs_task(uuid, text, float8, boolean, timestamptz, name, int, text, text, jsonb,
+                    smallint, float8, float8)
+    TO hitl_application;
+
+-- Reviewers, and those who act for them.
+GRANT EXECUTE ON FUNCTION
+    hitl.claim(int, text[], text),
+    hitl.approve(bigint, text, text, bigint),
+    hitl.reject(bigint, text, text, text, bigint),
+    hitl.amend(bigint, jsonb, text, text, text, bigint),
+    hitl.release(bigint, text, bigint)
+    TO hitl_reviewer, hitl_delegate;
+
+-- Viewers: no input, reasoning, alternatives or context.
+GRANT SELECT (id, created_at, created_by, workflow, output, confidence, model, subject, exposure,
+              reversible, cohort, tags, parent, policy_version, gate_route, route, reasons,
+              lane, audit_u, propensity)
+    ON hitl.decision TO hitl_viewer;
+GRANT SELECT ON hitl.verdict, hitl.event, hitl.task, hitl.workflow, hitl.policy, hitl.queue,
+    hitl.reviewer, hitl.membership, hitl.sla, hitl.escalation_step, hitl.decision_code
+    TO hitl_viewer;
+GRANT SELECT ON hitl.outcome, hitl.label, hitl.workflow_report, hitl.calibration_state,
+    hitl.calibration, hitl.reliability, hitl.queue_status TO hitl_viewer;
+GRANT EXECUTE ON FUNCTION hitl.uuid_time(uuid), hitl.uuid_floor(timestamptz), hitl.actor()
+    TO hitl_viewer;
+
+GRANT EXECUTE ON FUNCTION hitl.check(), hitl.doctor() TO hitl_lead;
+
+GRANT EXECUTE ON FUNCTION
+    hitl.create_queue(text, text, interval),
+    hitl.create_workflow(text, text, text, regrole, int, text),
+    hitl.set_mode(text, text),
+    hitl.set_policy(text, float8, float8, float8, float8),
+    hitl.add_reviewer(text, regrole, int, int),
+    hitl.join_queue(text, text), hitl.leave_queue(text, text),
+    hitl.add_code(text, text, text),
+    hitl.create_sla(text, interval, interval),
+    hitl.add_escalation(text, int, text, int, int, interval),
+    hitl.tick(), hitl.make_partitions(int), hitl.start_worker()
+    TO hitl_admin;
+
+-- The statistics are for whoever reads: every function over or about calib,
+-- and every aggregate.
+DO $$
+DECLARE
+    f regprocedure;
+BEGIN
+    FOR f IN
+        SELECT p.oid
+        FROM pg_proc p
+        WHERE p.pronamespace = 'hitl'::regnamespace
+          AND p.provolatile = 'i' AND p.proparallel = 's'
+          AND p.proname NOT LIKE 'require\_%'
+    LOOP
+        EXECUTE format('GRANT EXECUTE ON ROUTINE %s TO hitl_viewer', f);
+    END LOOP;
+END
+$$;
+
+-- An application sees what it inserted, and the workflows whose application
+-- it is; a viewer sees all rows.
+CREATE FUNCTION hitl.own_workflows()
+RETURNS text[]
+LANGUAGE sql STABLE PARALLEL RESTRICTED
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT coalesce(array_agg(w.name::text), '{}')
+    FROM hitl.workflow w
+    WHERE w.application IS NOT NULL AND pg_has_role(hitl.actor(), w.application, 'USAGE')
+$$;
+COMMENT ON FUNCTION hitl.own_workflows()
+    IS 'the workflows whose application the acting role is a member of';
+REVOKE ALL ON FUNCTION hitl.own_workflows() FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION hitl.own_workflows() TO hitl_application;
+
+ALTER TABLE hitl.decision ENABLE ROW LEVEL SECURITY;
+ALTER TABLE hitl.decision FORCE ROW LEVEL SECURITY;
+CREATE POLICY application_inserts ON hitl.decision FOR INSERT TO hitl_application
+    WITH CHECK (true);
+CREATE POLICY application_reads ON hitl.decision FOR SELECT TO hitl_application
+    USING (created_by = (SELECT hitl.actor())
+           OR workflow = ANY ((SELECT hitl.own_workflows())::text[]));
+CREATE POLICY viewer_reads ON hitl.decision FOR SELECT TO hitl_viewer
+    USING (true);
+
+ALTER TABLE hitl.verdict ENABLE ROW LEVEL SECURITY;
+ALTER TABLE hitl.verdict FORCE ROW LEVEL SECURITY;
+CREATE POLICY application_reads ON hitl.verdict FOR SELECT TO hitl_application
+    USING (EXISTS (SELECT FROM hitl.decision d WHERE d.id = verdict.decision));
+CREATE POLICY viewer_reads ON hitl.verdict FOR SELECT TO hitl_viewer
+    USING (true);
