@@ -22,6 +22,8 @@
 #include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
+#include "miscadmin.h"
+#include "tcop/utility.h"
 
 #include "cache.h"
 #include "store.h"
@@ -30,6 +32,10 @@ HitlTable *
 hitl_table_open(const char *name)
 {
 	HitlTable  *table = palloc0(sizeof(HitlTable));
+
+	/* what the server checks for a statement, we must for ourselves */
+	PreventCommandIfReadOnly("a change of hitl's tables");
+	PreventCommandIfParallelMode("a change of hitl's tables");
 
 	table->rel = table_open(hitl_relation_oid(name), RowExclusiveLock);
 	table->estate = CreateExecutorState();

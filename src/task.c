@@ -115,15 +115,17 @@ void
 hitl_desk_open(HitlDesk *desk)
 {
 	desk->task = hitl_table_open("task");
-	desk->event = hitl_table_open("event");
-	desk->verdict = hitl_table_open("verdict");
+	desk->event = NULL;
+	desk->verdict = NULL;
 }
 
 void
 hitl_desk_close(HitlDesk *desk)
 {
-	hitl_table_close(desk->verdict);
-	hitl_table_close(desk->event);
+	if (desk->verdict)
+		hitl_table_close(desk->verdict);
+	if (desk->event)
+		hitl_table_close(desk->event);
 	hitl_table_close(desk->task);
 	CommandCounterIncrement();	/* the next call sees what was written */
 }
@@ -354,6 +356,8 @@ write_event(HitlDesk *desk, const HitlTask *task,
 	Datum		v[EVENT_NATTS];
 	bool		n[EVENT_NATTS] = {0};
 
+	if (desk->event == NULL)
+		desk->event = hitl_table_open("event");
 	v[EVENT_ID] = Int64GetDatum(hitl_next_id("event_id_seq"));
 	v[EVENT_CREATED_AT] = TimestampTzGetDatum(transition->now);
 	v[EVENT_KIND] = CStringGetTextDatum(kind);
@@ -380,6 +384,8 @@ write_verdict(HitlDesk *desk, const HitlTask *task,
 	/* the row is ours now; getting it may have taken until the lease ended */
 	hitl_lease_check(task, now);
 
+	if (desk->verdict == NULL)
+		desk->verdict = hitl_table_open("verdict");
 	v[VERDICT_ID] = Int64GetDatum(hitl_next_id("verdict_id_seq"));
 	v[VERDICT_CREATED_AT] = TimestampTzGetDatum(now);
 	v[VERDICT_DECISION] = UUIDPGetDatum(&task->decision);

@@ -71,11 +71,11 @@ typedef struct HitlTransition
 	text	   *note;
 } HitlTransition;
 
-/* the tables that transitions write */
+/* the tables that transitions write; the records are opened when needed */
 typedef struct HitlDesk
 {
 	HitlTable  *task;
-	HitlTable  *event;
+	HitlTable  *event;			/* NULL: not yet */
 	HitlTable  *verdict;
 } HitlDesk;
 

@@ -9,11 +9,13 @@
  * that SQL can call too (hitl.tick); this file has no rules of its own.
  *
  * Shared memory holds hints alone: who serves which database, and until when
- * it means to sleep.  To lose a wake-up between looking and sleeping, a
- * commit would have to fall between the worker's snapshot and the moment its
- * wake time is published; therefore it publishes "wake me for anything"
- * before it takes the snapshot.  What no commit here announces (a prepared
- * transaction, replayed rows) is found after hitl.sweep_interval.
+ * it means to sleep.  It never sleeps longer than hitl.sweep_interval, so only
+ * a commit that brings a deadline within that span has to wake it: claims,
+ * whose leases last minutes, do not.  A commit must not be missed between the
+ * worker's look and its sleep; therefore it publishes the end of that span
+ * before it takes the snapshot, and a nearer time only when it knows of one.
+ * What no commit here announces (a prepared transaction, replayed rows) is
+ * found at the end of the span.
  *
  * Nothing runs on a standby before promotion, nor in binary upgrade.  Without
  * preloading there is no worker, and hitl.tick() is for others to call.
@@ -298,13 +300,14 @@ set_state(SlotState state)
 static long
 worker_pass(void)
 {
+	TimestampTz horizon = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
+													  sweep_interval_ms);
 	bool		busy;
 	int			done;
 	TimestampTz next;
-	TimestampTz now;
 
-	/* whatever commits from here on wakes us */
-	pg_atomic_write_u64(&served->wake_at, (uint64) DT_NOEND);
+	/* whatever commits from here on, and is due before we look again, wakes us */
+	pg_atomic_write_u64(&served->wake_at, (uint64) horizon);
 	pg_memory_barrier();
 
 	pgstat_report_activity(STATE_RUNNING, "hitl: looking for what is due");
@@ -331,13 +334,9 @@ worker_pass(void)
 		return 0;
 	if (busy)
 		return BUSY_NAP_MS;
-	now = GetCurrentTimestamp();
+	next = Min(next, horizon);
 	pg_atomic_write_u64(&served->wake_at, (uint64) next);
-	if (next <= now)
-		return 0;
-	if (next == DT_NOEND)
-		return sweep_interval_ms;
-	return Min(TimestampDifferenceMilliseconds(now, next), sweep_interval_ms);
+	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
 }
 
 void
