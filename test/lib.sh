@@ -166,8 +166,8 @@ hitl_packages()
 		if [ "$(id -u)" != 0 ]; then
 			packages=$(cut -d' ' -f2 <<< "$missing" | sort -u | xargs)
 			printf 'missing: %s\nAs root:\n\n  %s\n\n' \
-				"$(cut -d' ' -f1 <<< "$missing" | xargs)" \
-				"apt-get install --no-install-recommends $packages" >&2
+				"$(cut -d' ' -f1 <<< "$missing" | xargs)" "apt-get update &&\
+ apt-get install --no-install-recommends $packages" >&2
 			exit 1
 		fi
 		apt-get -qq update ||
