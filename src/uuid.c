@@ -55,8 +55,8 @@ hitl_uuid_get_time(const pg_uuid_t *uuid, TimestampTz *result)
 	fraction = ((uint32) (uuid->data[6] & 0x0f) << 8) | uuid->data[7];
 
 	/* rounding up undoes the rounding down of hitl_uuidv7 */
-	*result = (int64) msecs * 1000 + (fraction * 1000 + 4095) / 4096 -
-		UNIX_EPOCH_OFFSET;
+	*result = (int64) msecs * 1000 +
+		Min((fraction * 1000 + 4095) / 4096, 999) - UNIX_EPOCH_OFFSET;
 	return true;
 }
 
