@@ -509,6 +509,7 @@ breach(HitlTask *task, const HitlTransition *t, const char **kind)
 	bool		first = task->first_review_at <= task->resolution_at;
 	TimestampTz *deadline = first ?
 		&task->first_review_at : &task->resolution_at;
+	NameData	from = task->queue;
 	HitlJson	json;
 	Step		step;
 
@@ -518,7 +519,7 @@ breach(HitlTask *task, const HitlTransition *t, const char **kind)
 	hitl_json_begin(&json);
 	hitl_json_text(&json, "clock", first ? "first_review" : "resolution");
 	hitl_json_time(&json, "due_at", *deadline);
-	hitl_json_text(&json, "from_queue", NameStr(task->queue));
+	hitl_json_text(&json, "from_queue", NameStr(from));
 	*deadline = DT_NOEND;
 	*kind = step.exists ? "escalated" : "sla_breached";
 	if (step.exists)
