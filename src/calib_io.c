@@ -419,7 +419,7 @@ read_double(Reader *in)
 	char	   *rest;
 	double		result;
 
-	/* underflow is no error, overflow gives an infinity that check_cell() meets */
+	/* underflow is no error; check_cell() refuses what overflows */
 	take_number(in, "0123456789+-.eE", buf, sizeof(buf));
 	result = strtod(buf, &rest);
 	if (*rest != '\0')
