@@ -5,7 +5,7 @@ SELECT reviewer, count(*) AS verdicts,
        count(*) FILTER (WHERE action = 'amend') AS amended,
        count(*) FILTER (WHERE action = 'reject') AS rejected,
        to_char(100.0 * count(*) FILTER (WHERE action <> 'approve') / count(*),
-               'FM990.0') || ' %' AS override
+               'FM990') || ' %' AS overrode
   FROM hitl.verdict
  GROUP BY reviewer
  ORDER BY reviewer;
