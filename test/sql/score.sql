@@ -16,22 +16,20 @@ ANALYZE row_;
 CREATE FUNCTION near(a float8, b float8) RETURNS boolean
 LANGUAGE sql IMMUTABLE AS 'SELECT abs(a - b) <= 1e-9 * greatest(1, abs(b))';
 
--- Bin k of m holds the confidences from k/m, so the bin is the number of
--- edges not above; the last bin holds 1 too.
-CREATE FUNCTION plain_bin(c float8, m int) RETURNS int
-LANGUAGE sql IMMUTABLE AS $$
-    SELECT least(m, width_bucket(c, (SELECT array_agg(k / m::float8 ORDER BY k)
-                                     FROM generate_series(0, m - 1) AS k))) - 1
-$$;
+-- Bin k of m holds the confidences from k/m, so its number follows from that
+-- of the edges not above; the last bin holds 1 too.
+CREATE TABLE edge AS
+SELECT m, array_agg(k / m::float8 ORDER BY k) AS edges
+FROM (VALUES (1), (7), (10), (100), (1000)) AS v (m), generate_series(0, m - 1) AS k
+GROUP BY m;
 
-CREATE VIEW plain AS
+CREATE TABLE plain AS
 SELECT m, weighted, bin, count(*) AS n, sum(w) AS w, sum(w * c) AS wc,
        sum(w * y::int) AS wy, sum(w * w) AS ww, sum(w * w * y::int) AS wwy,
        sum(w * (c - y::int) ^ 2) AS brier
-FROM (SELECT m, weighted, plain_bin(c, m) AS bin, c, y,
+FROM (SELECT m, weighted, width_bucket(c, edges) - 1 AS bin, c, y,
              CASE WHEN weighted THEN w ELSE 1 END AS w
-      FROM row_, (VALUES (1), (7), (10), (100), (1000)) AS b (m),
-           (VALUES (false), (true)) AS u (weighted)) AS r
+      FROM row_, edge, (VALUES (false), (true)) AS u (weighted)) AS r
 GROUP BY m, weighted, bin;
 
 SELECT m, weighted,
@@ -80,7 +78,7 @@ SELECT bool_and(near(b.accuracy_lo, r.lo) AND near(b.accuracy_hi, r.hi)) AS weig
 FROM (SELECT hitl.reliability_curve(c, y, w) AS curve FROM row_) AS s,
      unnest(curve) AS b,
      LATERAL (SELECT (hitl.rate(y, w)).* FROM row_
-              WHERE plain_bin(c, 10) = b.bin) AS r;
+              WHERE width_bucket(c, (SELECT edges FROM edge WHERE m = 10)) - 1 = b.bin) AS r;
 SELECT bool_and(near(b.accuracy_lo, r.lo) AND near(b.accuracy_hi, r.hi)) AS plain
 FROM (SELECT hitl.reliability_curve(c, y) AS curve FROM row_) AS s,
      unnest(curve) AS b,
