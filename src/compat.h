@@ -6,10 +6,16 @@
 #define HITL_COMPAT_H
 
 #include "access/genam.h"
+#include "access/tableam.h"
 #include "executor/executor.h"
 
 #if PG_VERSION_NUM < 150000
 #error "hitl needs PostgreSQL 15 or later"
+#endif
+
+/* 18: a prefix of the standard's instead of a suffix of the compiler's */
+#ifndef pg_noreturn
+#define pg_noreturn __attribute__((noreturn))
 #endif
 
 /* 16: an update says which indexes need the new version, not just whether */

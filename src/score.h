@@ -38,8 +38,10 @@ extern ScoreState *hitl_score_create(MemoryContext context, int bins,
 extern MemoryContext hitl_agg_context(FunctionCallInfo fcinfo);
 extern void hitl_score_set_exponent(ScoreState *state, double weight);
 extern void hitl_check_bins(int bins);
-extern void hitl_confidence_error(double confidence) pg_attribute_noreturn();
-extern void hitl_weight_error(double weight) pg_attribute_noreturn();
+
+/* These raise 22003. */
+extern void hitl_confidence_error(double confidence);
+extern void hitl_weight_error(double weight);
 
 /* Scores of a state; false where the state holds no weight. */
 extern bool hitl_score_brier(const ScoreState *state, double *result);

@@ -84,6 +84,7 @@ typedef struct Shared
 {
 	LWLock	   *lock;			/* for all but wake_at */
 	PGPROC	   *launcher;
+	uint64		epoch;			/* counts launchers; workers serve but one */
 	uint64		look_again;		/* counts requests to look at all databases */
 	int			nslots;
 	Slot		slot[FLEXIBLE_ARRAY_MEMBER];
@@ -271,14 +272,20 @@ hitl_start_worker(PG_FUNCTION_ARGS)
  * The worker
  */
 
-/* the slot that this process, a worker, was given */
+/* the slot that this process, a worker, was given, and by which launcher */
 static Slot *served = NULL;
+static uint64 served_epoch = 0;
 
+/*
+ * The slot is the launcher's to free, unless it has gone.
+ */
 static void
 leave_slot(int code, Datum arg)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	served->worker = NULL;
+	if (shared->epoch != served_epoch)
+		served->state = SLOT_FREE;
 	if (shared->launcher != NULL)
 		SetLatch(&shared->launcher->procLatch);
 	LWLockRelease(shared->lock);
@@ -289,8 +296,28 @@ set_state(SlotState state)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	served->state = state;
-	served->worker = MyProc;
 	LWLockRelease(shared->lock);
+}
+
+/*
+ * Takes the slot, unless the launcher that gave it has been replaced: the new
+ * one may have given it to somebody else.
+ */
+static bool
+take_up(const BackgroundWorker *me)
+{
+	bool		ours;
+
+	served = &shared->slot[DatumGetInt32(me->bgw_main_arg)];
+	memcpy(&served_epoch, me->bgw_extra, sizeof(served_epoch));
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	ours = (shared->epoch == served_epoch);
+	if (ours)
+		served->worker = MyProc;
+	LWLockRelease(shared->lock);
+	if (ours)
+		before_shmem_exit(leave_slot, (Datum) 0);
+	return ours;
 }
 
 /*
@@ -348,8 +375,8 @@ hitl_worker_main(Datum arg)
 	pqsignal(SIGHUP, SignalHandlerForConfigReload);
 	BackgroundWorkerUnblockSignals();
 
-	served = &shared->slot[DatumGetInt32(arg)];
-	before_shmem_exit(leave_slot, (Datum) 0);
+	if (!take_up(MyBgworkerEntry))
+		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(served->database, InvalidOid, 0);
 	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET,
 					PGC_S_OVERRIDE);
@@ -357,6 +384,8 @@ hitl_worker_main(Datum arg)
 
 	while ((sleep_ms = worker_pass()) >= 0)
 	{
+		if (shared->epoch != served_epoch)
+			proc_exit(0);		/* another launcher, another worker */
 		if (sleep_ms > 0)
 		{
 			(void) WaitLatch(MyLatch,
@@ -387,6 +416,26 @@ leave_launcher(int code, Datum arg)
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	shared->launcher = NULL;
 	LWLockRelease(shared->lock);
+}
+
+/*
+ * Makes this process the launcher.  Workers of an earlier one leave.
+ */
+static void
+take_over(void)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->launcher = MyProc;
+	shared->epoch++;
+	for (int i = 0; i < shared->nslots; i++)
+	{
+		if (shared->slot[i].worker != NULL)
+			SetLatch(&shared->slot[i].worker->procLatch);
+		else
+			shared->slot[i].state = SLOT_FREE;
+	}
+	LWLockRelease(shared->lock);
+	before_shmem_exit(leave_launcher, (Datum) 0);
 }
 
 /*
@@ -429,24 +478,34 @@ list_databases(void)
 	CommitTransactionCommand();
 }
 
+/*
+ * A free slot, or -1: none is left, or an earlier launcher's worker is still
+ * in this database.
+ */
 static int
 take_slot(Oid database)
 {
 	int			result = -1;
+	bool		occupied = false;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	for (int i = 0; i < shared->nslots && result < 0; i++)
+	for (int i = 0; i < shared->nslots; i++)
 	{
-		Slot	   *slot = &shared->slot[i];
-
-		if (slot->state == SLOT_FREE)
-		{
-			slot->state = SLOT_STARTING;
-			slot->database = database;
-			slot->worker = NULL;
-			pg_atomic_write_u64(&slot->wake_at, (uint64) DT_NOEND);
+		if (shared->slot[i].state == SLOT_FREE)
 			result = i;
-		}
+		else if (shared->slot[i].database == database)
+			occupied = true;
+	}
+	if (occupied)
+		result = -1;
+	if (result >= 0)
+	{
+		Slot	   *slot = &shared->slot[result];
+
+		slot->state = SLOT_STARTING;
+		slot->database = database;
+		slot->worker = NULL;
+		pg_atomic_write_u64(&slot->wake_at, (uint64) DT_NOEND);
 	}
 	LWLockRelease(shared->lock);
 	return result;
@@ -492,6 +551,7 @@ start_worker(Database *db, TimestampTz now)
 	strlcpy(worker.bgw_name, "hitl worker", BGW_MAXLEN);
 	strlcpy(worker.bgw_type, "hitl worker", BGW_MAXLEN);
 	worker.bgw_main_arg = Int32GetDatum(db->slot);
+	memcpy(worker.bgw_extra, &shared->epoch, sizeof(shared->epoch));
 	worker.bgw_notify_pid = MyProcPid;
 	if (!RegisterDynamicBackgroundWorker(&worker, &db->handle))
 	{
@@ -592,16 +652,12 @@ hitl_launcher_main(Datum arg)
 	BackgroundWorkerInitializeConnection(NULL, NULL, 0);
 	pgstat_report_appname("hitl launcher");
 
-	/* workers of a launcher before this one end by themselves or by us */
 	ctl.keysize = sizeof(Oid);
 	ctl.entrysize = sizeof(Database);
 	ctl.hcxt = TopMemoryContext;
 	databases = hash_create("hitl databases", 32, &ctl,
 							HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
-	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	shared->launcher = MyProc;
-	LWLockRelease(shared->lock);
-	before_shmem_exit(leave_launcher, (Datum) 0);
+	take_over();
 
 	for (;;)
 	{
