@@ -18,13 +18,13 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     IF name IS NULL OR btrim(name) = '' THEN
-        RAISE EXCEPTION 'a % needs a name', what
+        RAISE EXCEPTION 'the % needs a name', what
             USING ERRCODE = 'invalid_parameter_value';
     ELSIF octet_length(name) > 63 THEN
-        RAISE EXCEPTION 'the name of a % is too long: "%..."', what, left(name, 30)
+        RAISE EXCEPTION 'the % name is too long: "%..."', what, left(name, 30)
             USING ERRCODE = 'name_too_long', HINT = 'A name has at most 63 bytes.';
     ELSIF name ~ '[[:cntrl:]]' THEN
-        RAISE EXCEPTION 'the name of a % has a control character', what
+        RAISE EXCEPTION 'the % name has a control character', what
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
 END
@@ -41,6 +41,9 @@ AS $$
 DECLARE
     found_row hitl.workflow;
 BEGIN
+    IF name IS NULL THEN
+        RAISE EXCEPTION 'the workflow must not be null' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     SELECT * INTO found_row FROM hitl.workflow w WHERE w.name = require_workflow.name FOR UPDATE;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'workflow "%" does not exist', name
@@ -59,6 +62,9 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF name IS NULL THEN
+        RAISE EXCEPTION 'the queue must not be null' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     IF NOT EXISTS (SELECT FROM hitl.queue q WHERE q.name = require_queue.name) THEN
         RAISE EXCEPTION 'queue "%" does not exist', name
             USING ERRCODE = 'foreign_key_violation',
@@ -74,6 +80,9 @@ LANGUAGE plpgsql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
+    IF name IS NULL THEN
+        RAISE EXCEPTION 'the SLA must not be null' USING ERRCODE = 'null_value_not_allowed';
+    END IF;
     IF NOT EXISTS (SELECT FROM hitl.sla s WHERE s.name = require_sla.name) THEN
         RAISE EXCEPTION 'SLA "%" does not exist', name
             USING ERRCODE = 'foreign_key_violation',
@@ -87,16 +96,16 @@ CREATE FUNCTION hitl.create_queue(
     name text, ordering text DEFAULT 'due', lease interval DEFAULT '15 minutes')
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET intervalstyle = postgres
 AS $$
 BEGIN
     PERFORM hitl.require_name('queue', name);
     IF ordering IS NULL OR ordering NOT IN ('due', 'fifo') THEN
-        RAISE EXCEPTION 'ordering "%" does not exist', ordering
+        RAISE EXCEPTION 'ordering "%" does not exist', coalesce(ordering, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Use due or fifo.';
     ELSIF lease IS NULL OR lease < '1 second' OR lease > '100 years' THEN
         RAISE EXCEPTION 'a lease of % is not possible', coalesce(lease::text, 'NULL')
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'A lease lasts at least one second.';
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'A lease lasts from one second to 100 years.';
     END IF;
     INSERT INTO hitl.queue (name, ordering, lease)
     VALUES (name, ordering, lease)
@@ -122,7 +131,7 @@ BEGIN
     PERFORM hitl.require_name('workflow', name);
     PERFORM hitl.require_name('queue', queue);
     IF lane IS NULL OR lane NOT BETWEEN 0 AND 2 THEN
-        RAISE EXCEPTION 'lane % does not exist', lane
+        RAISE EXCEPTION 'lane % does not exist', coalesce(lane::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Use 0, 1 or 2.';
     END IF;
     IF sla IS NOT NULL THEN
@@ -227,7 +236,7 @@ BEGIN
     PERFORM hitl.require_name('reviewer', name);
     IF tier IS NULL OR tier < 1 OR max_open IS NULL OR max_open < 1 THEN
         RAISE EXCEPTION 'tier % and max_open % of reviewer "%" must be 1 or more',
-                        tier, max_open, name
+                        coalesce(tier::text, 'NULL'), coalesce(max_open::text, 'NULL'), name
             USING ERRCODE = 'invalid_parameter_value';
     END IF;
     IF EXISTS (SELECT FROM hitl.reviewer r WHERE r.name = add_reviewer.name) THEN
@@ -251,7 +260,9 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
-    IF NOT EXISTS (SELECT FROM hitl.reviewer r WHERE r.name = join_queue.reviewer) THEN
+    IF reviewer IS NULL THEN
+        RAISE EXCEPTION 'the reviewer must not be null' USING ERRCODE = 'null_value_not_allowed';
+    ELSIF NOT EXISTS (SELECT FROM hitl.reviewer r WHERE r.name = join_queue.reviewer) THEN
         RAISE EXCEPTION 'reviewer "%" does not exist', reviewer
             USING ERRCODE = 'foreign_key_violation',
                   HINT = format('Create them by SELECT hitl.add_reviewer(%L).', reviewer);
@@ -314,7 +325,7 @@ CREATE FUNCTION hitl.create_sla(
     name text, first_review interval DEFAULT NULL, resolution interval DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET intervalstyle = postgres
 AS $$
 BEGIN
     PERFORM hitl.require_name('SLA', name);
@@ -343,7 +354,7 @@ CREATE FUNCTION hitl.add_escalation(
     lane int DEFAULT NULL, within interval DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET intervalstyle = postgres
 AS $$
 DECLARE
     next CONSTANT int := 1 + coalesce((SELECT max(e.step) FROM hitl.escalation_step e
@@ -354,7 +365,7 @@ BEGIN
         PERFORM hitl.require_queue(to_queue);
     END IF;
     IF step IS DISTINCT FROM next THEN
-        RAISE EXCEPTION 'step % of SLA "%" is out of order', step, sla
+        RAISE EXCEPTION 'step % of SLA "%" is out of order', coalesce(step::text, 'NULL'), sla
             USING ERRCODE = 'invalid_parameter_value', HINT = format('The next step is %s.', next);
     ELSIF num_nonnulls(to_queue, tier, lane, within) = 0 THEN
         RAISE EXCEPTION 'step % of SLA "%" does nothing', step, sla

@@ -51,8 +51,9 @@ enum
 	COL_ROUTE, COL_REASONS, COL_LANE, COL_AUDIT_U, COL_PROPENSITY,
 	NCOLS
 };
-#define FIRST_STAMP	COL_CREATED_AT
-#define NSTAMPS		(NCOLS - FIRST_STAMP)
+#define FIRST_WRITTEN	COL_CONFIDENCE	/* may be corrected */
+#define FIRST_STAMP		COL_CREATED_AT
+#define NSTAMPS			(NCOLS - FIRST_STAMP)
 
 static const struct
 {
@@ -100,7 +101,7 @@ typedef struct Question
 	bool		has_confidence; /* a number from 0 to 1 */
 	double		confidence;
 	const char *raw_confidence; /* what came instead */
-	bool		reversible;
+	const char *irreversible;	/* why it counts so; NULL: it can be undone */
 } Question;
 
 typedef struct Answer
@@ -373,10 +374,10 @@ judge(const Question *q, Answer *a)
 
 	hitl_json_begin_array(&reasons);
 	a->gate_route = apply_thresholds(q, &reasons);
-	if (!q->reversible)
+	if (q->irreversible)
 	{
 		a->gate_route = ROUTE_REVIEW;
-		add_reason(&reasons, "irreversible", "the action cannot be undone");
+		add_reason(&reasons, "irreversible", q->irreversible);
 	}
 	a->route = a->gate_route;
 	if (w->mode == HITL_MODE_MANUAL)
@@ -492,14 +493,21 @@ is_stamped(const bool *nulls, Relation rel)
 
 /*
  * Reads what the gate goes by.  A confidence that is none becomes NULL, and
- * what came instead goes into the reasons.
+ * what came instead goes into the reasons; what may be irreversible is.
  */
 static void
 read_question(Question *q, Datum *v, bool *n)
 {
 	memset(q, 0, sizeof(*q));
 	q->workflow = require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW]);
-	q->reversible = !n[COL_REVERSIBLE] && DatumGetBool(v[COL_REVERSIBLE]);
+	if (n[COL_REVERSIBLE])
+	{
+		q->irreversible = "it is not known whether the action can be undone";
+		v[COL_REVERSIBLE] = BoolGetDatum(false);
+		n[COL_REVERSIBLE] = false;
+	}
+	else if (!DatumGetBool(v[COL_REVERSIBLE]))
+		q->irreversible = "the action cannot be undone";
 	if (n[COL_CONFIDENCE])
 		q->raw_confidence = "null";
 	else
@@ -524,9 +532,9 @@ hitl_gate(PG_FUNCTION_ARGS)
 	Datum		v[NCOLS];
 	bool		n[NCOLS];
 	int			ncols = 0;
-	int			cols[NSTAMPS + 1];
-	Datum		values[NSTAMPS + 1];
-	bool		nulls[NSTAMPS + 1];
+	int			cols[NCOLS];
+	Datum		values[NCOLS];
+	bool		nulls[NCOLS];
 	Question	question;
 	Answer		answer;
 	TimestampTz created_at;
@@ -584,15 +592,12 @@ hitl_gate(PG_FUNCTION_ARGS)
 	mine->hash = hash_columns(v, n);
 	mine->pending = true;
 
-	for (int i = FIRST_STAMP; i < NCOLS; i++)
+	for (int i = FIRST_WRITTEN; i < NCOLS; i++)
 	{
 		cols[ncols] = map->attnum[i];
 		values[ncols] = v[i];
 		nulls[ncols++] = n[i];
 	}
-	cols[ncols] = map->attnum[COL_CONFIDENCE];
-	values[ncols] = v[COL_CONFIDENCE];
-	nulls[ncols++] = n[COL_CONFIDENCE];
 	return PointerGetDatum(heap_modify_tuple_by_cols(tuple, tupdesc, ncols,
 													 cols, values, nulls));
 }

@@ -109,8 +109,7 @@ extern HitlWrite hitl_task_apply(HitlDesk *desk, HitlTask *task,
 extern bool hitl_task_is_mine(const HitlTask *task, const HitlActor *actor,
 							  const int64 *lease);
 /* raises ZH001, in the same words for a task that is not there */
-extern void hitl_not_holder(int64 task, const HitlActor *actor)
-			pg_attribute_noreturn();
+pg_noreturn extern void hitl_not_holder(int64 task, const HitlActor *actor);
 /* raises ZH002 unless the lease of a held task outlasts now */
 extern void hitl_lease_check(const HitlTask *task, TimestampTz now);
 
