@@ -17,7 +17,8 @@ FROM (SELECT id, lag(id) OVER (ORDER BY n) AS before
             FROM generate_series(1, 10000) AS n OFFSET 0) s) s
 WHERE before IS NOT NULL;
 -- ... and gives its time back, to the microsecond.
-SELECT hitl.uuid_time('017f22e2-79b0-7cc3-98c4-dc0c0c07398f') AS example_of_rfc_9562;
+SELECT hitl.uuid_time('017f22e2-79b0-7cc3-98c4-dc0c0c07398f') AS example_of_rfc_9562,
+       hitl.uuid_time('017f22e2-79b0-7fff-bfff-ffffffffffff') AS last_of_its_millisecond;
 BEGIN;
 SELECT hitl.uuidv7() AS id \gset
 SELECT hitl.uuid_time(:'id') BETWEEN now() AND clock_timestamp() AS is_now;
@@ -141,7 +142,7 @@ INSERT INTO hitl.decision (id, workflow, confidence)
 SELECT overlay(hitl.uuid_floor(date_trunc('month', now()) + after)::text
                PLACING fraction FROM 15 FOR 4)::uuid, 'fact', 0.5
 FROM (VALUES ('1 month'::interval, '7000'),
-             ('1 month -1 ms'::interval, '7ffb')) AS v (after, fraction);
+             ('1 month -1 ms'::interval, '7fff')) AS v (after, fraction);
 SELECT tableoid::regclass::text = 'hitl.decision_' || to_char(created_at, 'YYYY_MM') AS fits,
        created_at < date_trunc('month', now()) + '1 month' AS this_month,
        extract(microsecond FROM created_at)::int AS microseconds
