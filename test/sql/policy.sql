@@ -16,6 +16,8 @@ EXCEPTION WHEN OTHERS THEN
 END
 $$;
 
+CREATE ROLE regress_hitl_pol;
+
 -- A new workflow has its queue and no policy: everything goes to people.
 SELECT hitl.create_workflow('pol', queue => 'pol_q', question => 'Is it right?');
 SELECT name, queue, lane, sla, question, application, mode, policy_version
@@ -25,7 +27,7 @@ SELECT name, ordering, lease FROM hitl.queue WHERE name = 'pol_q';
 SELECT hitl.create_queue('pol_slow', 'fifo', '2 hours');
 SELECT hitl.create_sla('pol_sla', first_review => '10 minutes', resolution => '1 day');
 SELECT hitl.create_workflow('pol2', 'pol_slow', lane => 0, sla => 'pol_sla',
-                            application => 'hitl_application');
+                            application => 'regress_hitl_pol');
 SELECT name, queue, lane, sla, question, application FROM hitl.workflow WHERE name = 'pol2';
 SELECT name, ordering, lease FROM hitl.queue WHERE name = 'pol_slow';
 
@@ -96,7 +98,6 @@ VALUES (repeat('x', 63), 0.4), ($$Bob; DROP TABLE "hitl".'task' \ %s$$, 0.4)
 RETURNING workflow, route;
 
 -- What exists cannot be made again.
-CREATE ROLE regress_hitl_pol;
 SELECT hitl.add_reviewer('pol_ann', login => 'regress_hitl_pol', tier => 2, max_open => 3);
 SELECT hitl.add_code('POL_LATE', 'came too late', workflow => 'pol');
 SELECT n, pg_temp.refusal(statement) AS refusal
@@ -186,4 +187,5 @@ INSERT INTO hitl.decision (workflow, confidence) VALUES ('pol2', 0.45) RETURNING
 
 -- Roles outlive the database.
 DELETE FROM hitl.reviewer WHERE name = 'pol_ann';
+UPDATE hitl.workflow SET application = NULL WHERE name = 'pol2';
 DROP ROLE regress_hitl_pol;
