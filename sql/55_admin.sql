@@ -46,9 +46,9 @@ BEGIN
     END IF;
     SELECT * INTO found_row FROM hitl.workflow w WHERE w.name = require_workflow.name FOR UPDATE;
     IF NOT FOUND THEN
-        RAISE EXCEPTION 'workflow "%" does not exist', name
+        RAISE EXCEPTION 'workflow "%" does not exist', left(name, 63)
             USING ERRCODE = 'foreign_key_violation',
-                  HINT = format('Create it by SELECT hitl.create_workflow(%L, queue => ''...'').', name);
+                  HINT = format('Create it by SELECT hitl.create_workflow(%L, queue => ''...'').', left(name, 63));
     END IF;
     RETURN found_row;
 END
@@ -66,9 +66,9 @@ BEGIN
         RAISE EXCEPTION 'the queue must not be null' USING ERRCODE = 'null_value_not_allowed';
     END IF;
     IF NOT EXISTS (SELECT FROM hitl.queue q WHERE q.name = require_queue.name) THEN
-        RAISE EXCEPTION 'queue "%" does not exist', name
+        RAISE EXCEPTION 'queue "%" does not exist', left(name, 63)
             USING ERRCODE = 'foreign_key_violation',
-                  HINT = format('Create it by SELECT hitl.create_queue(%L).', name);
+                  HINT = format('Create it by SELECT hitl.create_queue(%L).', left(name, 63));
     END IF;
 END
 $$;
@@ -84,9 +84,9 @@ BEGIN
         RAISE EXCEPTION 'the SLA must not be null' USING ERRCODE = 'null_value_not_allowed';
     END IF;
     IF NOT EXISTS (SELECT FROM hitl.sla s WHERE s.name = require_sla.name) THEN
-        RAISE EXCEPTION 'SLA "%" does not exist', name
+        RAISE EXCEPTION 'SLA "%" does not exist', left(name, 63)
             USING ERRCODE = 'foreign_key_violation',
-                  HINT = format('Create it by SELECT hitl.create_sla(%L, first_review => ''1 hour'').', name);
+                  HINT = format('Create it by SELECT hitl.create_sla(%L, first_review => ''1 hour'').', left(name, 63));
     END IF;
 END
 $$;
@@ -101,7 +101,7 @@ AS $$
 BEGIN
     PERFORM hitl.require_name('queue', name);
     IF ordering IS NULL OR ordering NOT IN ('due', 'fifo') THEN
-        RAISE EXCEPTION 'ordering "%" does not exist', coalesce(ordering, 'NULL')
+        RAISE EXCEPTION 'ordering "%" does not exist', coalesce(left(ordering, 63), 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Use due or fifo.';
     ELSIF lease IS NULL OR lease < '1 second' OR lease > '100 years' THEN
         RAISE EXCEPTION 'a lease of % is not possible', coalesce(lease::text, 'NULL')
@@ -164,7 +164,7 @@ DECLARE
     before CONSTANT hitl.workflow := hitl.require_workflow(workflow);
 BEGIN
     IF mode IS NULL OR mode NOT IN ('manual', 'in_loop') THEN
-        RAISE EXCEPTION 'mode "%" does not exist', coalesce(mode, 'NULL')
+        RAISE EXCEPTION 'mode "%" does not exist', coalesce(left(mode, 63), 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Use manual or in_loop.';
     END IF;
     UPDATE hitl.workflow w SET mode = set_mode.mode WHERE w.name = set_mode.workflow;
@@ -263,9 +263,9 @@ BEGIN
     IF reviewer IS NULL THEN
         RAISE EXCEPTION 'the reviewer must not be null' USING ERRCODE = 'null_value_not_allowed';
     ELSIF NOT EXISTS (SELECT FROM hitl.reviewer r WHERE r.name = join_queue.reviewer) THEN
-        RAISE EXCEPTION 'reviewer "%" does not exist', reviewer
+        RAISE EXCEPTION 'reviewer "%" does not exist', left(reviewer, 63)
             USING ERRCODE = 'foreign_key_violation',
-                  HINT = format('Create them by SELECT hitl.add_reviewer(%L).', reviewer);
+                  HINT = format('Create them by SELECT hitl.add_reviewer(%L).', left(reviewer, 63));
     END IF;
     PERFORM hitl.require_queue(queue);
     INSERT INTO hitl.membership (reviewer, queue) VALUES (reviewer, queue)

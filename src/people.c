@@ -10,6 +10,7 @@
 #include "hitl.h"
 
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -192,7 +193,9 @@ hitl_actor_from(text *named)
 
 	/* the name of oneself may be said by everybody */
 	name = text_to_cstring(named);
-	actor.reviewer = strlen(name) < NAMEDATALEN ? reviewer_by_name(name) : NULL;
+	if (strlen(name) < NAMEDATALEN)
+		actor.reviewer = reviewer_by_name(name);
+	name = hitl_clip(name);
 	if (actor.reviewer != NULL && actor.reviewer->login == login)
 		return actor;
 
@@ -209,6 +212,12 @@ hitl_actor_from(text *named)
 				 errhint("An admin makes one by hitl.add_reviewer('%s').", name)));
 	actor.asserted_by = login;
 	return actor;
+}
+
+char *
+hitl_clip(const char *name)
+{
+	return pnstrdup(name, pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1));
 }
 
 bool

@@ -51,6 +51,9 @@ extern const HitlQueue *hitl_queue(const char *name);
  */
 extern HitlActor hitl_actor_from(text *named);
 
+/* a name, or what claims to be one, short enough for a message */
+extern char *hitl_clip(const char *name);
+
 extern bool hitl_is_member(const HitlReviewer *reviewer, const char *queue);
 
 #endif							/* HITL_PEOPLE_H */

@@ -139,7 +139,7 @@ choose_queues(const HitlReviewer *reviewer, ArrayType *wanted,
 			ereport(ERROR,
 					(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
 					 errmsg("reviewer \"%s\" is not a member of queue \"%s\"",
-							NameStr(reviewer->name), name ? name : "NULL"),
+							NameStr(reviewer->name), name ? hitl_clip(name) : "NULL"),
 					 errhint("An admin changes that by hitl.join_queue().")));
 		for (int j = 0; j < n; j++)
 			seen |= strcmp((*result)[j], name) == 0;
@@ -337,10 +337,12 @@ hitl_release(PG_FUNCTION_ARGS)
 	{
 		Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 
-		if (!hitl_task_find(&desk, id, snapshot, &task) ||
+		bool		found = hitl_task_find(&desk, id, snapshot, &task);
+
+		if (!found ||
 			!hitl_task_is_mine(&task, &actor,
 							   PG_ARGISNULL(2) ? NULL : &lease))
-			hitl_not_holder(id, &actor);
+			hitl_not_holder(id, found ? &task : NULL, &actor);
 		transition.now = GetCurrentTimestamp();
 		hitl_lease_check(&task, transition.now);
 		written = hitl_task_apply(&desk, &task, &transition, snapshot, true);

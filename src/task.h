@@ -108,8 +108,12 @@ extern HitlWrite hitl_task_apply(HitlDesk *desk, HitlTask *task,
 /* whether this reviewer holds the task, under this token if one is given */
 extern bool hitl_task_is_mine(const HitlTask *task, const HitlActor *actor,
 							  const int64 *lease);
-/* raises ZH001, in the same words for a task that is not there */
-pg_noreturn extern void hitl_not_holder(int64 task, const HitlActor *actor);
+/*
+ * Raises ZH001, in the same words for a task that is not there (found NULL),
+ * or ZH002 if the reviewer's lease ended and nobody has claimed since.
+ */
+pg_noreturn extern void hitl_not_holder(int64 id, const HitlTask *found,
+										const HitlActor *actor);
 /* raises ZH002 unless the lease of a held task outlasts now */
 extern void hitl_lease_check(const HitlTask *task, TimestampTz now);
 

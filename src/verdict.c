@@ -102,7 +102,7 @@ check_code(const Given *given, const HitlWorkflow *workflow)
 	}
 	ereport(ERROR,
 			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("decision code \"%s\" does not exist", code),
+			 errmsg("decision code \"%s\" does not exist", hitl_clip(code)),
 			 errhint("Use one of: %s.", list.data)));
 }
 
@@ -175,12 +175,12 @@ answer_again(const Given *given, const HitlActor *actor)
 	hitl_spi_begin(&spi);
 	hitl_spi_run(&earlier_query, &arg, GetLatestSnapshot(), 1);
 	if (SPI_processed == 0)
-		hitl_not_holder(given->task, actor);
+		hitl_not_holder(given->task, NULL, actor);
 	for (int i = 0; i < 8; i++)
 		v[i] = hitl_spi_value(0, i + 1, &n[i]);
 
 	if (!hitl_is_member(actor->reviewer, TextDatumGetCString(v[7])))
-		hitl_not_holder(given->task, actor);
+		hitl_not_holder(given->task, NULL, actor);
 	if (strcmp(TextDatumGetCString(v[0]), NameStr(actor->reviewer->name)) != 0 ||
 		strcmp(TextDatumGetCString(v[1]), hitl_action_name(given->action)) != 0 ||
 		!same_json(v[2], n[2], given->output) ||
@@ -264,7 +264,7 @@ decide(const Given *given)
 			return answer_again(given, &actor);
 		}
 		if (!hitl_task_is_mine(&task, &actor, given->lease))
-			hitl_not_holder(given->task, &actor);
+			hitl_not_holder(given->task, &task, &actor);
 		transition.now = GetCurrentTimestamp();
 		hitl_lease_check(&task, transition.now);
 		check_person(&actor, &task);

@@ -366,6 +366,30 @@ worker_pass(void)
 	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
 }
 
+/*
+ * What a database or role may have been set to would end the worker, or let
+ * it wait, or change what it does.
+ */
+static void
+override_settings(void)
+{
+	static const char *const settings[][2] = {
+		{"search_path", "pg_catalog, pg_temp"},
+		{"default_transaction_read_only", "off"},
+		{"default_transaction_isolation", "read committed"},
+		{"default_transaction_deferrable", "off"},
+		{"session_replication_role", "origin"},
+		{"statement_timeout", "0"},
+		{"lock_timeout", "0"},
+		{"idle_in_transaction_session_timeout", "0"},
+		{"row_security", "on"},
+	};
+
+	for (int i = 0; i < (int) lengthof(settings); i++)
+		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET,
+						PGC_S_OVERRIDE);
+}
+
 void
 hitl_worker_main(Datum arg)
 {
@@ -378,8 +402,7 @@ hitl_worker_main(Datum arg)
 	if (!take_up(MyBgworkerEntry))
 		proc_exit(0);
 	BackgroundWorkerInitializeConnectionByOid(served->database, InvalidOid, 0);
-	SetConfigOption("search_path", "pg_catalog, pg_temp", PGC_USERSET,
-					PGC_S_OVERRIDE);
+	override_settings();
 	pgstat_report_appname("hitl worker");
 
 	while ((sleep_ms = worker_pass()) >= 0)
