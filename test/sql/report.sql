@@ -1,0 +1,321 @@
+-- What people read: outcomes and reports, against the same figures counted by
+-- hand; and the two that look for trouble: check() and doctor().
+\set SHOW_CONTEXT never
+\set ON_ERROR_ROLLBACK on
+SET timezone = 'UTC';
+SET datestyle = 'ISO';
+
+-- A small set.  Of ten decisions of model m1, six are approved (all audited),
+-- two rejected (all audited) and two reviewed; one of m2 has no confidence.
+SELECT hitl.create_workflow('rep', queue => 'rep');
+SELECT hitl.set_policy('rep', upper => 0.8, lower => 0.2, audit_rate_approve => 1, audit_rate_reject => 1);
+SELECT hitl.add_reviewer('rep_ann', max_open => 100), hitl.join_queue('rep_ann', 'rep');
+INSERT INTO hitl.decision (workflow, model, subject, confidence, output)
+VALUES ('rep', 'm1', 'a1', 0.95, '1'), ('rep', 'm1', 'a2', 0.95, '2'), ('rep', 'm1', 'a3', 0.95, '3'),
+       ('rep', 'm1', 'a4', 0.95, '4'), ('rep', 'm1', 'a5', 0.85, '5'), ('rep', 'm1', 'a6', 0.85, '6'),
+       ('rep', 'm1', 'r1', 0.15, '7'), ('rep', 'm1', 'r2', 0.05, '8'),
+       ('rep', 'm1', 'h1', 0.55, '9'), ('rep', 'm1', 'h2', 0.45, '10'),
+       ('rep', 'm2', 'n1', NULL, '11');
+-- Verdicts on all but a6 and h2: a4 was wrong, a5 nearly right, r2 right.
+CREATE FUNCTION pg_temp.judge() RETURNS TABLE (subject text, verdict text) LANGUAGE plpgsql AS $$
+DECLARE
+    c record;
+BEGIN
+    FOR c IN SELECT * FROM hitl.claim(100, '{rep}', 'rep_ann') ORDER BY task LOOP
+        subject := (SELECT d.subject FROM hitl.decision d WHERE d.id = c.decision);
+        IF subject IN ('a6', 'h2') THEN
+            PERFORM hitl.release(c.task, 'rep_ann');
+            verdict := NULL;
+        ELSIF subject IN ('a4', 'r1') THEN
+            verdict := hitl.reject(c.task, 'INCORRECT', 'no', 'rep_ann');
+        ELSIF subject = 'a5' THEN
+            verdict := hitl.amend(c.task, '55', 'INCOMPLETE', 'more', 'rep_ann');
+        ELSE
+            verdict := hitl.approve(c.task, NULL, 'rep_ann');
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+SELECT * FROM pg_temp.judge() ORDER BY subject;
+
+-- The outcome of each: what people said last, else what the policy did.
+SELECT subject, route, outcome, output, decided_by, decided_at IS NOT NULL AS decided
+FROM hitl.outcome WHERE workflow = 'rep' ORDER BY subject;
+-- The labels: was the AI right?
+SELECT d.subject, l.route, l.confidence, l.propensity, l.correct, l.action, l.code
+FROM hitl.label l JOIN hitl.decision d USING (id) WHERE l.workflow = 'rep' ORDER BY subject;
+
+-- Per day (UTC); all this happened on one.
+SELECT decisions, auto_approved, auto_rejected, reviewed, pending, verdicts, overrides, labels,
+       approvals_audited, rejections_audited
+FROM hitl.workflow_report WHERE workflow = 'rep';
+-- The rates of a day, each in plain arithmetic: 3 of 11 to people, 3 overrides
+-- in 9 verdicts, 2 wrong of 5 audited approvals, 1 right of 2 rejections.
+SELECT abs(escalation_rate - 3 / 11.0) < 1e-12 AS escalation, abs(override_rate - 3 / 9.0) < 1e-12 AS override,
+       abs(error_rate - 3 / 9.0) < 1e-12 AS error, abs(escape_rate - 2 / 5.0) < 1e-12 AS escape,
+       abs(false_rejection_rate - 1 / 2.0) < 1e-12 AS false_rejection
+FROM hitl.workflow_report WHERE workflow = 'rep';
+-- The limits are Wilson's: (p + z2/2n -+ z sqrt(p(1-p)/n + z2/4n2)) / (1 + z2/n),
+-- with z2 = 3.841458820694124 and n = 9, p = 1/3.
+WITH w AS (SELECT 3.841458820694124::float8 AS z2, 9::float8 AS n, 1 / 3::float8 AS p)
+SELECT abs(error_rate_lo - (p + z2 / (2 * n) - sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n)))) / (1 + z2 / n)) < 1e-12 AS lo,
+       abs(error_rate_hi - (p + z2 / (2 * n) + sqrt(z2 * (p * (1 - p) / n + z2 / (4 * n * n)))) / (1 + z2 / n)) < 1e-12 AS hi
+FROM hitl.workflow_report, w WHERE workflow = 'rep';
+SELECT seconds_to_verdict BETWEEN 0 AND 600 AS seconds_to_verdict,
+       abs(seconds_of_work - (SELECT sum(seconds) FROM hitl.verdict WHERE workflow = 'rep')) < 1e-9 AS seconds_of_work
+FROM hitl.workflow_report WHERE workflow = 'rep';
+
+-- Calibration: Brier score, expected calibration error over ten bins, mean
+-- confidence less accuracy.
+WITH l AS (
+    SELECT model, confidence AS c, correct::int AS y FROM hitl.label
+    WHERE workflow = 'rep' AND confidence IS NOT NULL AND correct IS NOT NULL
+), bin AS (
+    SELECT model, least(floor(c * 10), 9) AS b, count(*) AS n, abs(avg(c) - avg(y)) AS gap
+    FROM l GROUP BY 1, 2
+), plain AS (
+    SELECT model, count(*) AS n, avg((c - y) ^ 2) AS brier, avg(c) - avg(y) AS gap,
+           (SELECT sum(b.n * b.gap) / sum(b.n) FROM bin b WHERE b.model = l.model) AS ece
+    FROM l GROUP BY model
+)
+SELECT c.model, c.decisions, c.left_out, c.labels, c.weight_sum, n = labels AS n,
+       abs(brier_score - brier) < 1e-12 AS brier_score, abs(c.ece - p.ece) < 1e-12 AS ece,
+       abs(calibration_gap - gap) < 1e-12 AS calibration_gap
+FROM hitl.calibration c LEFT JOIN plain p USING (model)
+WHERE c.workflow = 'rep' ORDER BY c.model;
+-- Tenths of the confidence.
+SELECT model, bin, lo, hi, n, weight_sum, round(mean_confidence::numeric, 9) AS mean_confidence,
+       round(accuracy::numeric, 9) AS accuracy, accuracy_lo <= accuracy AND accuracy <= accuracy_hi AS inside
+FROM hitl.reliability WHERE workflow = 'rep' AND n > 0 ORDER BY model, bin;
+
+-- A label weighs 1 / propensity: two of eight approvals are audited, at one in
+-- four; the estimates stand for all eight, and for the reviews beside them.
+BEGIN;
+SELECT hitl.create_workflow('rep weighted', queue => 'rep');
+SELECT hitl.set_policy('rep weighted', upper => 0.8, audit_rate_approve => 0.25);
+INSERT INTO hitl.decision (workflow, confidence) SELECT 'rep weighted', 0.5 FROM generate_series(1, 2);
+-- (rows of another database, as a dump brings them, so that the draw is known)
+CREATE TEMP TABLE dump ON COMMIT DROP AS
+SELECT * FROM hitl.decision WHERE workflow = 'rep weighted' ORDER BY id LIMIT 1;
+UPDATE dump SET confidence = 0.9, gate_route = 'auto_approve', route = 'auto_approve', propensity = 0.25;
+INSERT INTO hitl.decision
+SELECT (jsonb_populate_record(dump, jsonb_build_object(
+            'id', overlay(id::text PLACING lpad(n::text, 12, '0') FROM 25),
+            'audit_u', CASE WHEN n <= 2 THEN 0.1 ELSE 0.9 END))).*
+FROM dump, generate_series(1, 8) AS n;
+INSERT INTO hitl.task (decision, workflow, kind, queue, lane, tier, sort_key, submitter, created_at, step,
+                       first_review_at, resolution_at, due_at, wake_at)
+SELECT id, workflow, 'audit', 'rep', 0, 1, 0, current_user::regrole, created_at, 0,
+       'infinity', 'infinity', 'infinity', 'infinity'
+FROM hitl.decision WHERE workflow = 'rep weighted' AND audit_u < propensity AND route <> 'review';
+SELECT kind, hitl.approve(task, reviewer => 'rep_ann') FROM hitl.claim(1, '{rep}', 'rep_ann');
+SELECT kind, hitl.reject(task, 'UNSAFE', 'no', 'rep_ann') FROM hitl.claim(1, '{rep}', 'rep_ann');
+SELECT count(hitl.approve(task, reviewer => 'rep_ann')) FROM hitl.claim(100, '{rep}', 'rep_ann') WHERE workflow = 'rep weighted';
+-- error: 4 of 4 + 4 + 1 + 1 by weight
+SELECT decisions, auto_approved, reviewed, verdicts, overrides, override_rate, labels, error_rate, approvals_audited,
+       escape_rate, rejections_audited, false_rejection_rate
+FROM hitl.workflow_report WHERE workflow = 'rep weighted';
+SELECT decisions, left_out, labels, weight_sum, round(calibration_gap::numeric, 12) = round((8 * 0.9 + 2 * 0.5) / 10 - 0.6, 12) AS gap
+FROM hitl.calibration WHERE workflow = 'rep weighted';
+SELECT count(*) AS violations FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision WHERE d.workflow ~ '^rep';
+ROLLBACK;
+
+-- What could not be audited stands for nothing, and is counted apart.
+BEGIN;
+SELECT hitl.create_workflow('rep blind', queue => 'rep');
+SELECT hitl.set_policy('rep blind', upper => 0.8, audit_rate_approve => 0);
+INSERT INTO hitl.decision (workflow, confidence) VALUES ('rep blind', 0.9), ('rep blind', 0.9);
+SELECT decisions, auto_approved, verdicts, override_rate, labels, error_rate, escape_rate FROM hitl.workflow_report WHERE workflow = 'rep blind';
+SELECT decisions, left_out, labels, brier_score, ece, calibration_gap FROM hitl.calibration WHERE workflow = 'rep blind';
+SELECT count(*) FROM hitl.reliability WHERE workflow = 'rep blind' AND n > 0;
+ROLLBACK;
+
+-- Queues: what waits, by lane, what is held, what is late.
+BEGIN;
+SELECT hitl.create_sla('rep_hour', resolution => '1 hour');
+SELECT hitl.create_workflow('rep p0', 'rep_q', lane => 0), hitl.create_workflow('rep p2', 'rep_q', lane => 2, sla => 'rep_hour');
+SELECT queue, waiting, held, overdue, next_due_at, oldest_at, oldest_wait, reviewers FROM hitl.queue_status WHERE queue = 'rep_q';
+SELECT hitl.join_queue('rep_ann', 'rep_q');
+INSERT INTO hitl.decision (workflow) VALUES ('rep p0'), ('rep p0'), ('rep p2'), ('rep p2'), ('rep p2');
+SELECT count(*) FROM hitl.claim(1, '{rep_q}', 'rep_ann');
+UPDATE hitl.task SET due_at = now() - interval '1 minute' WHERE id = (SELECT max(id) FROM hitl.task WHERE workflow = 'rep p2');
+SELECT queue, waiting, waiting_p0, waiting_p1, waiting_p2, held, overdue,
+       next_due_at - now() BETWEEN '59 minutes' AND '1 hour 1 minute' AS next_due, oldest_wait < '10 minutes' AS oldest, reviewers
+FROM hitl.queue_status WHERE queue = 'rep_q';
+-- A lease that is over counts as waiting.
+UPDATE hitl.task SET lease_until = now() - interval '1 second' WHERE holder = 'rep_ann';
+SELECT waiting, held FROM hitl.queue_status WHERE queue = 'rep_q';
+ROLLBACK;
+
+--
+-- check(): nothing, on a sound database.  All that the tests before this one
+-- left behind is looked at as well.
+--
+SELECT * FROM hitl.check();
+
+-- Each violation is found.  They can only be made by force.
+CREATE FUNCTION pg_temp.violations() RETURNS TABLE (invariant text, subject text, has_task boolean, detail text)
+LANGUAGE sql AS $$
+    SELECT c.invariant, (SELECT d.subject FROM hitl.decision d WHERE d.id = c.decision), c.task IS NOT NULL,
+           regexp_replace(c.detail, '\d{4}-\S+ \S+', 'TIME')
+    FROM hitl.check() c ORDER BY 1, 4, 2
+$$;
+-- I1: a task without a decision, and a verdict without one.
+BEGIN;
+ALTER TABLE hitl.verdict DISABLE TRIGGER append_only;
+UPDATE hitl.task SET decision = hitl.uuidv7() WHERE workflow = 'rep' AND kind = 'audit';
+UPDATE hitl.verdict v SET decision = hitl.uuidv7() FROM hitl.decision d
+WHERE d.id = v.decision AND d.workflow = 'rep' AND d.subject = 'h1';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+-- I2: a review without a task, with two, with a task and an outcome; an audit
+-- that was drawn and is lost, and one that was not drawn.
+BEGIN;
+DELETE FROM hitl.task WHERE workflow = 'rep';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+BEGIN;
+INSERT INTO hitl.task
+SELECT (jsonb_populate_record(t, jsonb_build_object('id', nextval('hitl.task_id_seq')))).*
+FROM hitl.task t WHERE workflow = 'rep';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+BEGIN;
+INSERT INTO hitl.task
+SELECT (jsonb_populate_record(t, jsonb_build_object('id', nextval('hitl.task_id_seq'), 'decision', d.id))).*
+FROM hitl.task t, hitl.decision d WHERE t.workflow = 'rep' AND t.kind = 'review' AND d.workflow = 'rep' AND d.subject = 'h1';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+BEGIN;
+INSERT INTO hitl.task
+SELECT (jsonb_populate_record(t, jsonb_build_object('id', nextval('hitl.task_id_seq'), 'decision', d.id, 'workflow', 'fact'))).*
+FROM hitl.task t, hitl.decision d WHERE t.workflow = 'rep' AND t.kind = 'audit' AND d.workflow = 'fact';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+-- I3: two verdicts on one task; a task that is decided and still there.
+BEGIN;
+INSERT INTO hitl.verdict
+SELECT (jsonb_populate_record(v, jsonb_build_object('id', nextval('hitl.verdict_id_seq')))).*
+FROM hitl.verdict v JOIN hitl.decision d ON d.id = v.decision WHERE d.workflow = 'rep' AND d.subject = 'h1';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+BEGIN;
+INSERT INTO hitl.task
+SELECT (jsonb_populate_record(t, jsonb_build_object('id', v.task, 'decision', v.decision))).*
+FROM hitl.task t, hitl.verdict v JOIN hitl.decision d ON d.id = v.decision
+WHERE t.workflow = 'rep' AND t.kind = 'review' AND d.workflow = 'rep' AND d.subject = 'h1';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+-- I4: a verdict after the end of its lease.
+BEGIN;
+ALTER TABLE hitl.verdict DISABLE TRIGGER append_only;
+UPDATE hitl.verdict v SET lease_until = v.created_at FROM hitl.decision d
+WHERE d.id = v.decision AND d.workflow = 'rep' AND d.subject = 'h1';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+-- I5: more held than allowed.
+BEGIN;
+SELECT count(*) FROM hitl.claim(2, '{rep}', 'rep_ann');
+UPDATE hitl.reviewer SET max_open = 1 WHERE name = 'rep_ann';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+-- I6: a verdict on one's own decision.
+BEGIN;
+CREATE ROLE regress_hitl_rep;
+ALTER TABLE hitl.decision DISABLE TRIGGER append_only;
+UPDATE hitl.decision SET created_by = 'regress_hitl_rep' WHERE workflow = 'rep' AND subject = 'h1';
+UPDATE hitl.reviewer SET login = 'regress_hitl_rep' WHERE name = 'rep_ann';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+-- I9: a stamp that does not follow from what it cites.
+BEGIN;
+ALTER TABLE hitl.decision DISABLE TRIGGER append_only;
+UPDATE hitl.decision SET confidence = 0.5 WHERE workflow = 'rep' AND subject = 'a1';
+UPDATE hitl.decision SET gate_route = 'auto_reject' WHERE workflow = 'rep' AND subject = 'a2';
+UPDATE hitl.decision SET propensity = 0.5 WHERE workflow = 'rep' AND subject = 'a3';
+UPDATE hitl.decision SET created_at = created_at + interval '1 second' WHERE workflow = 'rep' AND subject = 'a4';
+UPDATE hitl.decision SET policy_version = NULL WHERE workflow = 'rep' AND subject = 'a5';
+UPDATE hitl.decision SET reversible = false WHERE workflow = 'rep' AND subject = 'r1';
+UPDATE hitl.decision SET audit_u = 'NaN' WHERE workflow = 'rep' AND subject = 'h1';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+-- I10: a deadline that passed and nothing happened.
+BEGIN;
+UPDATE hitl.task SET first_review_at = now() - interval '1 hour' WHERE workflow = 'rep' AND kind = 'review';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+-- All is sound again.
+SELECT * FROM hitl.check();
+
+--
+-- doctor(): what an operator should mend.  Each block makes one thing wrong;
+-- what is found besides comes from before and is not shown.
+--
+CREATE TEMP TABLE before AS SELECT * FROM hitl.doctor();
+CREATE FUNCTION pg_temp.findings() RETURNS TABLE (severity text, subject text, finding text, hint text)
+LANGUAGE sql AS $$
+    SELECT severity, regexp_replace(subject, '_\d{4}_\d{2}', '_YYYY_MM'), finding,
+           regexp_replace(hint, '_\d{4}_\d{2}', '_YYYY_MM', 'g')
+    FROM (SELECT * FROM hitl.doctor() EXCEPT SELECT * FROM before) s
+    WHERE subject <> 'worker'
+    GROUP BY 1, 2, 3, 4
+    ORDER BY 1, 2, 3
+$$;
+SELECT * FROM pg_temp.findings();
+\x on
+-- A trigger that is disabled, or not always enabled, or gone.
+BEGIN;
+ALTER TABLE hitl.decision DISABLE TRIGGER gate;
+SELECT * FROM pg_temp.findings();
+ROLLBACK;
+BEGIN;
+ALTER TABLE hitl.verdict ENABLE TRIGGER append_only;
+ALTER TABLE hitl.event DISABLE TRIGGER append_only_truncate;
+SELECT * FROM pg_temp.findings();
+ROLLBACK;
+-- A rule.
+BEGIN;
+CREATE RULE away AS ON INSERT TO hitl.decision DO INSTEAD NOTHING;
+SELECT * FROM pg_temp.findings();
+ROLLBACK;
+-- A partition of somebody's own making, without its index and its guard.
+BEGIN;
+CREATE TABLE hitl.decision_2001_01 PARTITION OF hitl.decision
+    FOR VALUES FROM (hitl.uuid_floor('2001-01-01')) TO (hitl.uuid_floor('2001-02-01'));
+SELECT * FROM pg_temp.findings();
+ROLLBACK;
+-- Rows in the default partition, and no partition for next month.
+BEGIN;
+INSERT INTO hitl.decision (id, workflow, confidence) VALUES (hitl.uuid_floor('2001-01-01'), 'rep', 0.5);
+SELECT format('DROP TABLE hitl.decision_%s', to_char(date_trunc('month', now()) + '1 month', 'YYYY_MM')) AS drop \gset
+:drop;
+SELECT * FROM pg_temp.findings();
+ROLLBACK;
+-- Workflows without policy, queue, SLA.
+BEGIN;
+SELECT hitl.create_sla('rep_gone', '1 hour');
+SELECT hitl.create_workflow('rep gone', 'rep_gone', sla => 'rep_gone');
+DELETE FROM hitl.queue WHERE name = 'rep_gone';
+DELETE FROM hitl.sla WHERE name = 'rep_gone';
+SELECT * FROM pg_temp.findings();
+ROLLBACK;
+-- Tasks that nobody may take.
+BEGIN;
+UPDATE hitl.task SET tier = 7 WHERE workflow = 'rep';
+SELECT * FROM pg_temp.findings();
+ROLLBACK;
+BEGIN;
+SELECT hitl.leave_queue('rep_ann', 'rep');
+SELECT * FROM pg_temp.findings();
+ROLLBACK;
+-- Reviewers whose login does not do.
+BEGIN;
+CREATE ROLE regress_hitl_rep;
+SELECT hitl.add_reviewer('rep_bob', login => 'regress_hitl_rep');
+SELECT * FROM pg_temp.findings();
+DROP ROLE regress_hitl_rep;
+SELECT * FROM pg_temp.findings();
+ROLLBACK;
+\x off
+DROP TABLE before;
