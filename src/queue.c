@@ -49,9 +49,7 @@
 /* one queue, read in order */
 typedef struct Source
 {
-	const char *queue;
-	IndexScanDesc scan;
-	TupleTableSlot *slot;
+	HitlScan	scan;
 	bool		empty;			/* no task is left */
 	HitlTask	head;
 } Source;
@@ -78,31 +76,24 @@ lock_reviewer(const HitlReviewer *reviewer)
 static int
 count_held(HitlDesk *desk, const HitlReviewer *reviewer, TimestampTz now)
 {
-	Relation	rel = desk->task->rel;
-	Relation	index = index_open(hitl_relation_oid("task_held"),
-								   AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	IndexScanDesc scan;
+	HitlScan	scan;
 	ScanKeyData key;
 	int			held = 0;
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ,
 				CStringGetTextDatum(NameStr(reviewer->name)));
-	scan = hitl_index_beginscan(rel, index, snapshot, 1);
-	index_rescan(scan, &key, 1, NULL, 0);
-	while (index_getnext_slot(scan, ForwardScanDirection, slot))
+	hitl_scan_begin(&scan, desk->task->rel, "task_held", snapshot, &key, 1);
+	while (hitl_scan_next(&scan))
 	{
 		HitlTask	task;
 
-		hitl_task_read(slot, &task);
+		hitl_task_read(scan.slot, &task);
 		if (task.lease_until > now)
 			held++;
 	}
-	index_endscan(scan);
+	hitl_scan_end(&scan);
 	UnregisterSnapshot(snapshot);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
 	return held;
 }
 
@@ -152,14 +143,13 @@ choose_queues(const HitlReviewer *reviewer, ArrayType *wanted,
 static void
 advance(Source *source)
 {
-	source->empty = !index_getnext_slot(source->scan, ForwardScanDirection,
-										source->slot);
+	source->empty = !hitl_scan_next(&source->scan);
 	if (!source->empty)
-		hitl_task_read(source->slot, &source->head);
+		hitl_task_read(source->scan.slot, &source->head);
 }
 
 static Source *
-open_sources(HitlDesk *desk, Relation index, const char **queues, int nqueues,
+open_sources(HitlDesk *desk, const char **queues, int nqueues,
 			 Snapshot snapshot)
 {
 	Source	   *sources = palloc0(sizeof(Source) * Max(nqueues, 1));
@@ -168,26 +158,13 @@ open_sources(HitlDesk *desk, Relation index, const char **queues, int nqueues,
 	{
 		ScanKeyData key;
 
-		sources[i].queue = queues[i];
-		sources[i].slot = table_slot_create(desk->task->rel, NULL);
-		sources[i].scan = hitl_index_beginscan(desk->task->rel, index,
-											   snapshot, 1);
 		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ,
 					CStringGetTextDatum(queues[i]));
-		index_rescan(sources[i].scan, &key, 1, NULL, 0);
+		hitl_scan_begin(&sources[i].scan, desk->task->rel, "task_ready",
+						snapshot, &key, 1);
 		advance(&sources[i]);
 	}
 	return sources;
-}
-
-static void
-close_sources(Source *sources, int nsources)
-{
-	for (int i = 0; i < nsources; i++)
-	{
-		index_endscan(sources[i].scan);
-		ExecDropSingleTupleTableSlot(sources[i].slot);
-	}
 }
 
 static bool
@@ -230,9 +207,7 @@ claim_tasks(HitlDesk *desk, const HitlActor *actor, const char **queues,
 			int nqueues, int n, HitlTask *claimed)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	Relation	index = index_open(hitl_relation_oid("task_ready"),
-								   AccessShareLock);
-	Source	   *sources = open_sources(desk, index, queues, nqueues, snapshot);
+	Source	   *sources = open_sources(desk, queues, nqueues, snapshot);
 	Source	   *source;
 	int			got = 0;
 
@@ -253,8 +228,8 @@ claim_tasks(HitlDesk *desk, const HitlActor *actor, const char **queues,
 		}
 		advance(source);
 	}
-	close_sources(sources, nqueues);
-	index_close(index, AccessShareLock);
+	for (int i = 0; i < nqueues; i++)
+		hitl_scan_end(&sources[i].scan);
 	UnregisterSnapshot(snapshot);
 	return got;
 }

@@ -45,34 +45,27 @@ hitl_sweep(int limit, bool *busy)
 	TimestampTz now = GetCurrentTimestamp();
 	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	HitlDesk	desk;
-	Relation	index;
-	IndexScanDesc scan;
+	HitlScan	scan;
 	ScanKeyData key;
-	TupleTableSlot *slot;
 	int			done = 0;
 
 	*busy = false;
 	hitl_desk_open(&desk);
-	index = index_open(hitl_relation_oid("task_wake"), AccessShareLock);
-	slot = table_slot_create(desk.task->rel, NULL);
 	ScanKeyInit(&key, 1, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE,
 				TimestampTzGetDatum(now));
-	scan = hitl_index_beginscan(desk.task->rel, index, snapshot, 1);
-	index_rescan(scan, &key, 1, NULL, 0);
-	while (done < limit && index_getnext_slot(scan, ForwardScanDirection, slot))
+	hitl_scan_begin(&scan, desk.task->rel, "task_wake", snapshot, &key, 1);
+	while (done < limit && hitl_scan_next(&scan))
 	{
 		HitlTask	task;
 
 		CHECK_FOR_INTERRUPTS();
-		hitl_task_read(slot, &task);
+		hitl_task_read(scan.slot, &task);
 		if (sweep_one(&desk, &task, now, snapshot) == HITL_WRITTEN)
 			done++;
 		else
 			*busy = true;
 	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
+	hitl_scan_end(&scan);
 	hitl_desk_close(&desk);
 	UnregisterSnapshot(snapshot);
 	return done;
@@ -84,22 +77,17 @@ hitl_next_wake(void)
 	TimestampTz result = DT_NOEND;
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	Relation	rel = table_open(hitl_relation_oid("task"), AccessShareLock);
-	Relation	index = index_open(hitl_relation_oid("task_wake"),
-								   AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	IndexScanDesc scan = hitl_index_beginscan(rel, index, snapshot, 0);
+	HitlScan	scan;
 
-	index_rescan(scan, NULL, 0, NULL, 0);
-	if (index_getnext_slot(scan, ForwardScanDirection, slot))
+	hitl_scan_begin(&scan, rel, "task_wake", snapshot, NULL, 0);
+	if (hitl_scan_next(&scan))
 	{
 		HitlTask	task;
 
-		hitl_task_read(slot, &task);
+		hitl_task_read(scan.slot, &task);
 		result = task.wake_at;
 	}
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
+	hitl_scan_end(&scan);
 	table_close(rel, AccessShareLock);
 	UnregisterSnapshot(snapshot);
 	return result;

@@ -1,6 +1,6 @@
 /*
  * store.c
- *		Writes rows of the extension's own tables.
+ *		Writes rows of the extension's own tables, and walks their indexes.
  *
  * The hot paths (gate, claim, verdict, sweep) know the row and its place
  * already; going through the executor here, instead of through SQL, spares
@@ -150,6 +150,30 @@ hitl_table_delete(HitlTable *table, ItemPointer tid, Snapshot snapshot,
 	return judge(table_tuple_delete(table->rel, tid, GetCurrentCommandId(true),
 									snapshot, InvalidSnapshot, wait, &tmfd,
 									false));
+}
+
+void
+hitl_scan_begin(HitlScan *scan, Relation rel, const char *index,
+				Snapshot snapshot, ScanKey keys, int nkeys)
+{
+	scan->index = index_open(hitl_relation_oid(index), AccessShareLock);
+	scan->slot = table_slot_create(rel, NULL);
+	scan->scan = hitl_index_beginscan(rel, scan->index, snapshot, nkeys);
+	index_rescan(scan->scan, keys, nkeys, NULL, 0);
+}
+
+bool
+hitl_scan_next(HitlScan *scan)
+{
+	return index_getnext_slot(scan->scan, ForwardScanDirection, scan->slot);
+}
+
+void
+hitl_scan_end(HitlScan *scan)
+{
+	index_endscan(scan->scan);
+	ExecDropSingleTupleTableSlot(scan->slot);
+	index_close(scan->index, AccessShareLock);
 }
 
 int64

@@ -1,10 +1,12 @@
 /*
  * store.h
- *		Writes rows of the extension's own tables.
+ *		Writes rows of the extension's own tables, and walks their indexes.
  */
 #ifndef HITL_STORE_H
 #define HITL_STORE_H
 
+#include "access/genam.h"
+#include "access/skey.h"
 #include "executor/tuptable.h"
 #include "nodes/execnodes.h"
 #include "utils/rel.h"
@@ -41,6 +43,19 @@ extern HitlWrite hitl_table_update(HitlTable *table, ItemPointer tid,
 								   int natts, Snapshot snapshot, bool wait);
 extern HitlWrite hitl_table_delete(HitlTable *table, ItemPointer tid,
 								   Snapshot snapshot, bool wait);
+
+/* a walk along an index of ours, in its order */
+typedef struct HitlScan
+{
+	Relation	index;
+	IndexScanDesc scan;
+	TupleTableSlot *slot;		/* the row reached */
+} HitlScan;
+
+extern void hitl_scan_begin(HitlScan *scan, Relation rel, const char *index,
+							Snapshot snapshot, ScanKey keys, int nkeys);
+extern bool hitl_scan_next(HitlScan *scan);
+extern void hitl_scan_end(HitlScan *scan);
 
 /* the next value of a sequence of ours */
 extern int64 hitl_next_id(const char *sequence);

@@ -246,23 +246,16 @@ to_row(const HitlTask *task, Datum *v, bool *n)
 bool
 hitl_task_find(HitlDesk *desk, int64 id, Snapshot snapshot, HitlTask *task)
 {
-	Relation	rel = desk->task->rel;
-	Relation	index = index_open(hitl_relation_oid("task_pkey"),
-								   AccessShareLock);
-	TupleTableSlot *slot = table_slot_create(rel, NULL);
-	IndexScanDesc scan;
+	HitlScan	scan;
 	ScanKeyData key;
 	bool		found;
 
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_INT8EQ, Int64GetDatum(id));
-	scan = hitl_index_beginscan(rel, index, snapshot, 1);
-	index_rescan(scan, &key, 1, NULL, 0);
-	found = index_getnext_slot(scan, ForwardScanDirection, slot);
+	hitl_scan_begin(&scan, desk->task->rel, "task_pkey", snapshot, &key, 1);
+	found = hitl_scan_next(&scan);
 	if (found)
-		hitl_task_read(slot, task);
-	index_endscan(scan);
-	ExecDropSingleTupleTableSlot(slot);
-	index_close(index, AccessShareLock);
+		hitl_task_read(scan.slot, task);
+	hitl_scan_end(&scan);
 	return found;
 }
 

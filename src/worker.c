@@ -269,6 +269,27 @@ hitl_start_worker(PG_FUNCTION_ARGS)
 }
 
 /*
+ * Sleeps, unless there is no time for it, and does what every loop must.
+ */
+static void
+nap(long ms)
+{
+	if (ms > 0)
+	{
+		(void) WaitLatch(MyLatch,
+						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 ms, PG_WAIT_EXTENSION);
+		ResetLatch(MyLatch);
+	}
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+}
+
+/*
  * The worker
  */
 
@@ -409,19 +430,7 @@ hitl_worker_main(Datum arg)
 	{
 		if (shared->epoch != served_epoch)
 			proc_exit(0);		/* another launcher, another worker */
-		if (sleep_ms > 0)
-		{
-			(void) WaitLatch(MyLatch,
-							 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-							 sleep_ms, PG_WAIT_EXTENSION);
-			ResetLatch(MyLatch);
-		}
-		CHECK_FOR_INTERRUPTS();
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
+		nap(sleep_ms);
 	}
 	set_state(SLOT_ABSENT);
 	proc_exit(0);
@@ -693,16 +702,7 @@ hitl_launcher_main(Datum arg)
 		sleep_ms = launcher_pass(asked != seen);
 		seen = asked;
 
-		(void) WaitLatch(MyLatch,
-						 WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
-						 sleep_ms, PG_WAIT_EXTENSION);
-		ResetLatch(MyLatch);
-		CHECK_FOR_INTERRUPTS();
-		if (ConfigReloadPending)
-		{
-			ConfigReloadPending = false;
-			ProcessConfigFile(PGC_SIGHUP);
-		}
+		nap(sleep_ms);
 	}
 }
 
