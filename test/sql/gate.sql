@@ -206,6 +206,13 @@ WHERE d.workflow = 'gate' AND subject IS NOT NULL
 GROUP BY 1 ORDER BY 1;
 ROLLBACK;
 
+-- A statement with a row that cannot be leaves nothing.
+COPY hitl.decision (workflow, subject, confidence) FROM stdin;
+gate	copy	0.5
+gaet	copy	0.5
+\.
+SELECT count(*) AS tasks FROM hitl.task WHERE workflow = 'gate';
+
 -- A row that meets one of the same id and is left out leaves nothing behind.
 BEGIN;
 INSERT INTO hitl.decision (id, workflow, subject, confidence)

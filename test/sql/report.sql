@@ -39,6 +39,11 @@ END
 $$;
 SELECT * FROM pg_temp.judge() ORDER BY subject;
 
+-- One decision that was not to be audited.
+SELECT hitl.create_workflow('rep auto', queue => 'rep');
+SELECT hitl.set_policy('rep auto', upper => 0.8, audit_rate_approve => 0);
+INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('rep auto', 'z1', 0.9);
+
 -- The outcome of each: what people said last, else what the policy did.
 SELECT subject, route, outcome, output, decided_by, decided_at IS NOT NULL AS decided
 FROM hitl.outcome WHERE workflow = 'rep' ORDER BY subject;
@@ -189,8 +194,8 @@ SELECT * FROM pg_temp.violations();
 ROLLBACK;
 BEGIN;
 INSERT INTO hitl.task
-SELECT (jsonb_populate_record(t, jsonb_build_object('id', nextval('hitl.task_id_seq'), 'decision', d.id, 'workflow', 'fact'))).*
-FROM hitl.task t, hitl.decision d WHERE t.workflow = 'rep' AND t.kind = 'audit' AND d.workflow = 'fact';
+SELECT (jsonb_populate_record(t, jsonb_build_object('id', nextval('hitl.task_id_seq'), 'decision', d.id, 'workflow', d.workflow))).*
+FROM hitl.task t, hitl.decision d WHERE t.workflow = 'rep' AND t.kind = 'audit' AND d.workflow = 'rep auto';
 SELECT * FROM pg_temp.violations();
 ROLLBACK;
 -- I3: two verdicts on one task; a task that is decided and still there.
@@ -238,6 +243,15 @@ UPDATE hitl.decision SET created_at = created_at + interval '1 second' WHERE wor
 UPDATE hitl.decision SET policy_version = NULL WHERE workflow = 'rep' AND subject = 'a5';
 UPDATE hitl.decision SET reversible = false WHERE workflow = 'rep' AND subject = 'r1';
 UPDATE hitl.decision SET audit_u = 'NaN' WHERE workflow = 'rep' AND subject = 'h1';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+-- A partition that comes with rows that the gate never saw.
+BEGIN;
+CREATE TABLE hitl.decision_2001 (LIKE hitl.decision);
+INSERT INTO hitl.decision_2001 (id, created_at, created_by, workflow, subject, confidence, reversible, gate_route, route, reasons, lane, audit_u, propensity)
+VALUES (hitl.uuid_floor('2001-01-01'), '2001-01-01 00:00:00+00', 'me', 'rep', 'forged', 0.99, true, 'auto_approve', 'auto_approve', '[]', 1, 0.5, 0);
+ALTER TABLE hitl.decision ATTACH PARTITION hitl.decision_2001
+    FOR VALUES FROM (hitl.uuid_floor('2001-01-01')) TO (hitl.uuid_floor('2002-01-01'));
 SELECT * FROM pg_temp.violations();
 ROLLBACK;
 -- I10: a deadline that passed and nothing happened.
