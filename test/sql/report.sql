@@ -238,7 +238,7 @@ BEGIN;
 ALTER TABLE hitl.decision DISABLE TRIGGER append_only;
 UPDATE hitl.decision SET confidence = 0.5 WHERE workflow = 'rep' AND subject = 'a1';
 UPDATE hitl.decision SET gate_route = 'auto_reject' WHERE workflow = 'rep' AND subject = 'a2';
-UPDATE hitl.decision SET propensity = 0.5 WHERE workflow = 'rep' AND subject = 'a3';
+UPDATE hitl.decision SET propensity = 0 WHERE workflow = 'rep' AND subject = 'a3';
 UPDATE hitl.decision SET created_at = created_at + interval '1 second' WHERE workflow = 'rep' AND subject = 'a4';
 UPDATE hitl.decision SET policy_version = NULL WHERE workflow = 'rep' AND subject = 'a5';
 UPDATE hitl.decision SET reversible = false WHERE workflow = 'rep' AND subject = 'r1';
