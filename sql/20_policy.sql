@@ -124,6 +124,7 @@ CREATE TABLE hitl.decision_code (
 COMMENT ON TABLE hitl.decision_code IS 'the vocabulary of reasons that a rejection or an amendment must name';
 COMMENT ON COLUMN hitl.decision_code.workflow IS 'where the code holds; NULL: everywhere';
 COMMENT ON COLUMN hitl.decision_code.builtin IS 'came with the extension; not dumped';
+COMMENT ON COLUMN hitl.decision_code.description IS 'what the code means, in words';
 
 INSERT INTO hitl.decision_code (code, description, builtin) VALUES
     ('INCORRECT', 'the proposal is wrong', true),

@@ -134,6 +134,7 @@ CREATE TABLE hitl.event (
 COMMENT ON TABLE hitl.event IS 'everything else that an auditor asks for; append-only';
 COMMENT ON COLUMN hitl.event.kind IS 'claimed, released, lease_expired, sla_breached, escalated; workflow_created, policy_set, ...';
 COMMENT ON COLUMN hitl.event.actor IS 'the reviewer or role that acted; "clock" for what time did';
+COMMENT ON COLUMN hitl.event.detail IS 'what there is to know of this kind of event';
 CREATE INDEX event_decision ON hitl.event (decision, id) WHERE decision IS NOT NULL;
 
 SELECT pg_extension_config_dump('hitl.decision', '');

@@ -37,6 +37,7 @@ COMMENT ON COLUMN hitl.task.wake_at IS 'when the clock must look at the task nex
 COMMENT ON COLUMN hitl.task.holder IS 'the reviewer who holds it; NULL: open to claims';
 COMMENT ON COLUMN hitl.task.lease IS 'fencing token of the claim';
 COMMENT ON COLUMN hitl.task.lease_until IS 'end of the claim: from then on it counts as open';
+COMMENT ON COLUMN hitl.task.claimed_at IS 'when the holder claimed it';
 
 -- The order in which each queue is served; what waits for the clock; what a
 -- reviewer holds; the task of a decision.  src/queue.c and src/sla.c walk

@@ -3,19 +3,20 @@
 CREATE FUNCTION hitl.check()
 RETURNS TABLE (invariant text, decision uuid, task bigint, detail text)
 LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
     -- every decision for a person has one open task or one final outcome
     SELECT 'I2', d.id, NULL::bigint,
            CASE WHEN t.n = 0 THEN 'a review has neither task nor outcome'
-                WHEN v.n > 0 THEN 'a review has an outcome and still a task'
+                WHEN v.decided THEN 'a review has an outcome and still a task'
                 ELSE 'a review has ' || t.n || ' tasks' END
     FROM hitl.decision d,
          LATERAL (SELECT count(*) AS n FROM hitl.task t
                   WHERE t.decision = d.id AND t.kind = 'review') t,
-         LATERAL (SELECT count(*) AS n FROM hitl.verdict v
-                  WHERE v.decision = d.id AND v.kind = 'review' AND v.final) v
-    WHERE d.route = 'review' AND t.n + v.n <> 1
+         LATERAL (SELECT EXISTS (SELECT FROM hitl.verdict v
+                                 WHERE v.decision = d.id AND v.kind = 'review'
+                                   AND v.final) AS decided) v
+    WHERE d.route = 'review' AND t.n + v.decided::int <> 1
   UNION ALL
     SELECT 'I2', d.id, NULL,
            CASE WHEN t.n + v.n = 0 THEN 'an audit was drawn and has neither task nor verdict'
@@ -110,7 +111,7 @@ COMMENT ON FUNCTION hitl.check()
 CREATE FUNCTION hitl.doctor()
 RETURNS TABLE (severity text, subject text, finding text, hint text)
 LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
     WITH part AS (
         SELECT c.oid, c.relname
@@ -141,8 +142,10 @@ AS $$
     SELECT 'error', 'table ' || g.relname,
            format('trigger "%s" is %s', n.name,
                   CASE WHEN t.tgname IS NULL THEN 'missing' ELSE 'not always enabled' END),
-           format('ALTER TABLE hitl.%I ENABLE ALWAYS TRIGGER %I, or create it as on hitl.decision_default.',
-                  g.relname, n.name)
+           CASE WHEN t.tgname IS NULL
+                THEN 'Create it as the install script of hitl does.'
+                ELSE format('ALTER TABLE hitl.%I ENABLE ALWAYS TRIGGER %I.', g.relname, n.name)
+           END
     FROM guarded g
     CROSS JOIN LATERAL unnest(g.needed) AS n (name)
     LEFT JOIN pg_trigger t ON t.tgrelid = g.oid AND t.tgname = n.name

@@ -18,6 +18,8 @@ COMMENT ON VIEW hitl.outcome IS 'the final state of each decision; the latest fi
 COMMENT ON COLUMN hitl.outcome.outcome IS 'approved, rejected, amended or pending';
 COMMENT ON COLUMN hitl.outcome.output IS 'as amended, else as proposed';
 COMMENT ON COLUMN hitl.outcome.decided_by IS 'the reviewer, or "policy"; NULL while pending';
+COMMENT ON COLUMN hitl.outcome.route IS 'auto_approve, auto_reject or review';
+COMMENT ON COLUMN hitl.outcome.decided_at IS 'when the outcome came about; NULL while pending';
 
 -- A label says whether the AI was right.  Unaudited rows have none; those
 -- that could not be audited (propensity 0) stand for no others and are
@@ -35,6 +37,10 @@ LEFT JOIN LATERAL (SELECT v.action, v.code, v.reviewer, v.seconds, v.created_at
 COMMENT ON VIEW hitl.label IS 'each decision with what people found: the ground of every rate';
 COMMENT ON COLUMN hitl.label.correct IS 'whether the proposal was right; NULL: nobody looked';
 COMMENT ON COLUMN hitl.label.propensity IS 'probability with which somebody was to look; a label weighs 1/propensity';
+COMMENT ON COLUMN hitl.label.route IS 'auto_approve, auto_reject or review';
+COMMENT ON COLUMN hitl.label.action IS 'of the latest final verdict: approve, reject or amend';
+COMMENT ON COLUMN hitl.label.seconds IS 'from claim to verdict';
+COMMENT ON COLUMN hitl.label.labelled_at IS 'when the verdict was given';
 
 CREATE VIEW hitl.workflow_report WITH (security_invoker = true, security_barrier = true) AS
 SELECT r.workflow, r.day, r.decisions, r.auto_approved, r.auto_rejected, r.reviewed,
@@ -81,6 +87,18 @@ COMMENT ON COLUMN hitl.workflow_report.escape_rate IS 'share of automatic approv
 COMMENT ON COLUMN hitl.workflow_report.false_rejection_rate IS 'share of automatic rejections of proposals that are right, estimated from their audits';
 COMMENT ON COLUMN hitl.workflow_report.seconds_to_verdict IS 'median from decision to verdict, of reviews';
 COMMENT ON COLUMN hitl.workflow_report.seconds_of_work IS 'total from claim to verdict';
+COMMENT ON COLUMN hitl.workflow_report.decisions IS 'all decisions of the day';
+COMMENT ON COLUMN hitl.workflow_report.auto_approved IS 'approved by the policy alone';
+COMMENT ON COLUMN hitl.workflow_report.auto_rejected IS 'rejected by the policy alone';
+COMMENT ON COLUMN hitl.workflow_report.reviewed IS 'sent to people';
+COMMENT ON COLUMN hitl.workflow_report.labels IS 'verdicts behind error_rate';
+COMMENT ON COLUMN hitl.workflow_report.error_rate_hi IS 'upper Wilson limit';
+COMMENT ON COLUMN hitl.workflow_report.approvals_audited IS 'verdicts behind escape_rate';
+COMMENT ON COLUMN hitl.workflow_report.escape_rate_lo IS 'lower Wilson limit, level 0.95';
+COMMENT ON COLUMN hitl.workflow_report.escape_rate_hi IS 'upper Wilson limit';
+COMMENT ON COLUMN hitl.workflow_report.rejections_audited IS 'verdicts behind false_rejection_rate';
+COMMENT ON COLUMN hitl.workflow_report.false_rejection_rate_lo IS 'lower Wilson limit, level 0.95';
+COMMENT ON COLUMN hitl.workflow_report.false_rejection_rate_hi IS 'upper Wilson limit';
 
 CREATE VIEW hitl.calibration_state WITH (security_invoker = true, security_barrier = true) AS
 SELECT l.workflow, l.model,
@@ -93,6 +111,7 @@ GROUP BY l.workflow, l.model;
 COMMENT ON VIEW hitl.calibration_state IS 'per workflow and model, the mergeable state from which all calibration figures follow';
 COMMENT ON COLUMN hitl.calibration_state.left_out IS 'decisions without a confidence, or that could not be audited';
 COMMENT ON COLUMN hitl.calibration_state.state IS 'for hitl.brier_score, ece, calibration_gap, reliability_curve, upper_threshold, ...';
+COMMENT ON COLUMN hitl.calibration_state.decisions IS 'all decisions, also those left out';
 
 CREATE VIEW hitl.calibration WITH (security_invoker = true, security_barrier = true) AS
 SELECT c.workflow, c.model, c.decisions, c.left_out, n.n_labelled AS labels, n.weight_sum,
@@ -107,6 +126,8 @@ COMMENT ON COLUMN hitl.calibration.weight_sum IS 'what the labels stand for, in 
 COMMENT ON COLUMN hitl.calibration.brier_score IS 'mean squared difference of confidence and truth, 0 (best) to 1';
 COMMENT ON COLUMN hitl.calibration.ece IS 'expected calibration error over 10 bins, 0 (best) to 1';
 COMMENT ON COLUMN hitl.calibration.calibration_gap IS 'mean confidence less accuracy; positive: over-confident';
+COMMENT ON COLUMN hitl.calibration.decisions IS 'all decisions, also those left out';
+COMMENT ON COLUMN hitl.calibration.left_out IS 'decisions without a confidence, or that could not be audited';
 
 CREATE VIEW hitl.reliability WITH (security_invoker = true, security_barrier = true) AS
 SELECT c.workflow, c.model, b.bin, b.lo, b.hi, b.n, b.weight_sum, b.mean_confidence,
@@ -116,6 +137,13 @@ CROSS JOIN LATERAL unnest(hitl.reliability_curve(c.state, 10)) AS b;
 COMMENT ON VIEW hitl.reliability IS 'per workflow, model and tenth of the confidence: stated confidence against how often it was right';
 COMMENT ON COLUMN hitl.reliability.n IS 'labels in the bin';
 COMMENT ON COLUMN hitl.reliability.accuracy IS 'share right, weighted by 1/propensity, with Wilson limits of level 0.95';
+COMMENT ON COLUMN hitl.reliability.bin IS '0 to 9';
+COMMENT ON COLUMN hitl.reliability.lo IS 'confidence from here';
+COMMENT ON COLUMN hitl.reliability.hi IS 'to below here; the last bin includes 1';
+COMMENT ON COLUMN hitl.reliability.weight_sum IS 'what the labels stand for, in decisions';
+COMMENT ON COLUMN hitl.reliability.mean_confidence IS 'weighted mean of the stated confidence; NULL in an empty bin';
+COMMENT ON COLUMN hitl.reliability.accuracy_lo IS 'lower Wilson limit, level 0.95';
+COMMENT ON COLUMN hitl.reliability.accuracy_hi IS 'upper Wilson limit';
 
 CREATE VIEW hitl.queue_status WITH (security_invoker = true, security_barrier = true) AS
 SELECT q.name AS queue, s.waiting, s.waiting_p0, s.waiting_p1, s.waiting_p2, s.held,
@@ -142,3 +170,10 @@ COMMENT ON VIEW hitl.queue_status IS 'per queue: what waits, what is held, what 
 COMMENT ON COLUMN hitl.queue_status.waiting IS 'open to claims, also those whose lease is over';
 COMMENT ON COLUMN hitl.queue_status.overdue IS 'past their deadline, waiting or held';
 COMMENT ON COLUMN hitl.queue_status.oldest_wait IS 'age of the oldest task that waits';
+COMMENT ON COLUMN hitl.queue_status.waiting_p0 IS 'waiting in lane 0';
+COMMENT ON COLUMN hitl.queue_status.waiting_p1 IS 'waiting in lane 1';
+COMMENT ON COLUMN hitl.queue_status.waiting_p2 IS 'waiting in lane 2';
+COMMENT ON COLUMN hitl.queue_status.held IS 'claimed, the lease running';
+COMMENT ON COLUMN hitl.queue_status.next_due_at IS 'nearest deadline still ahead; NULL: none';
+COMMENT ON COLUMN hitl.queue_status.oldest_at IS 'start of the oldest task that waits';
+COMMENT ON COLUMN hitl.queue_status.reviewers IS 'members of the queue';
