@@ -85,15 +85,15 @@ WHERE p.pronamespace = 'hitl'::regnamespace AND obj_description(p.oid, 'pg_proc'
 ORDER BY p.oid::regprocedure::text COLLATE "C";
 SELECT c.relname AS relation_without_comment
 FROM pg_class c
-WHERE c.relnamespace = 'hitl'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm', 'c') AND NOT c.relispartition
+WHERE c.relnamespace = 'hitl'::regnamespace AND c.relkind IN ('r', 'p', 'v', 'm') AND NOT c.relispartition
   AND obj_description(c.oid, 'pg_class') IS NULL
 ORDER BY 1;
 SELECT t.typname AS type_without_comment
-FROM pg_type t
-WHERE t.typnamespace = 'hitl'::regnamespace AND t.typtype <> 'c' AND t.typcategory <> 'A'
+FROM pg_type t LEFT JOIN pg_class c ON c.oid = t.typrelid
+WHERE t.typnamespace = 'hitl'::regnamespace AND coalesce(c.relkind, 'c') = 'c' AND t.typcategory <> 'A'
   AND obj_description(t.oid, 'pg_type') IS NULL
 ORDER BY 1;
--- (these names explain themselves)
+-- (of a table, these names explain themselves)
 SELECT c.relname, string_agg(a.attname, ' ' ORDER BY a.attnum) AS columns_without_comment
 FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
 WHERE c.relnamespace = 'hitl'::regnamespace AND c.relkind IN ('r', 'p', 'v') AND NOT c.relispartition
