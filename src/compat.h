@@ -27,6 +27,19 @@ typedef bool HitlUpdateIndexes;
 
 static inline void
 hitl_insert_index_tuples(ResultRelInfo *result, TupleTableSlot *slot,
+						 EState *estate)
+{
+#if PG_VERSION_NUM >= 160000
+	(void) ExecInsertIndexTuples(result, slot, estate, false, false, NULL,
+								 NIL, false);
+#else
+	(void) ExecInsertIndexTuples(result, slot, estate, false, false, NULL,
+								 NIL);
+#endif
+}
+
+static inline void
+hitl_update_index_tuples(ResultRelInfo *result, TupleTableSlot *slot,
 						 EState *estate, HitlUpdateIndexes which)
 {
 #if PG_VERSION_NUM >= 160000

@@ -4,11 +4,11 @@
  *
  * The hot paths (gate, claim, verdict, sweep) know the row and its place
  * already; going through the executor here, instead of through SQL, spares
- * them a search and a plan.  An insert checks constraints and fires triggers
- * as any other.  Updates and deletes happen to hitl.task alone and do neither:
- * no trigger belongs there, and the transition function writes nothing that
- * the constraints forbid; reading them again for each claim would cost more
- * than the claim.
+ * them a search and a plan.  Constraints bind whoever else writes here: the
+ * transition function writes nothing that they forbid, and to read and compile
+ * them again for each row would cost two thirds of making a task.  Builds with
+ * assertions check them all the same.  Insert triggers fire; update and delete
+ * triggers do not, for none belongs on hitl.task.
  *
  * An update or delete names the version of the row that its caller has seen
  * and judged.  It is refused when that version is no longer the last one, so
@@ -73,6 +73,15 @@ fill_slot(HitlTable *table, const Datum *values, const bool *nulls, int natts)
 	slot->tts_tableOid = RelationGetRelid(table->rel);
 }
 
+static void
+assert_constraints(HitlTable *table)
+{
+#ifdef USE_ASSERT_CHECKING
+	if (table->rel->rd_att->constr)
+		ExecConstraints(table->result, table->slot, table->estate);
+#endif
+}
+
 void
 hitl_table_insert(HitlTable *table, const Datum *values, const bool *nulls,
 				  int natts)
@@ -83,10 +92,18 @@ hitl_table_insert(HitlTable *table, const Datum *values, const bool *nulls,
 
 	fill_slot(table, values, nulls, natts);
 	if (fires)
+	{
 		AfterTriggerBeginQuery();
-	ExecSimpleRelationInsert(table->result, table->estate, table->slot);
-	if (fires)
+		ExecSimpleRelationInsert(table->result, table->estate, table->slot);
 		AfterTriggerEndQuery(table->estate);
+	}
+	else
+	{
+		assert_constraints(table);
+		table_tuple_insert(table->rel, table->slot, GetCurrentCommandId(true),
+						   0, NULL);
+		hitl_insert_index_tuples(table->result, table->slot, table->estate);
+	}
 	ResetPerTupleExprContext(table->estate);
 }
 
@@ -130,12 +147,13 @@ hitl_table_update(HitlTable *table, ItemPointer tid, const Datum *values,
 	HitlUpdateIndexes update_indexes;
 
 	fill_slot(table, values, nulls, natts);
+	assert_constraints(table);
 	written = judge(table_tuple_update(table->rel, tid, table->slot,
 									   GetCurrentCommandId(true), snapshot,
 									   InvalidSnapshot, wait, &tmfd, &lockmode,
 									   &update_indexes));
-	if (written == HITL_WRITTEN && table->result->ri_NumIndices > 0)
-		hitl_insert_index_tuples(table->result, table->slot, table->estate,
+	if (written == HITL_WRITTEN)
+		hitl_update_index_tuples(table->result, table->slot, table->estate,
 								 update_indexes);
 	ResetPerTupleExprContext(table->estate);
 	return written;
