@@ -206,6 +206,13 @@ SELECT pg_temp.settle('clk gone');
 SELECT subject, lane, step, due < '0' AS overdue, wake FROM pg_temp.state('clk gone');
 SELECT subject, kind FROM pg_temp.record('clk gone');
 
+-- A deadline without an SLA, as an operator may set one by hand.
+INSERT INTO hitl.decision (workflow, subject) VALUES ('clk none', 'by hand');
+UPDATE hitl.task SET resolution_at = now() - interval '1 second', wake_at = now() - interval '1 second'
+WHERE workflow = 'clk none';
+SELECT pg_temp.settle('clk none');
+SELECT subject, kind, clock FROM pg_temp.record('clk none') WHERE subject = 'by hand';
+
 -- A step to a queue that is gone: the task waits there until it is back.
 SELECT hitl.create_queue('clk_lost');
 SELECT hitl.create_sla('clk_lost', first_review => '5 minutes');

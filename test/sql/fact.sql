@@ -125,6 +125,15 @@ SELECT hitl.make_partitions(-1);
 SELECT hitl.make_partitions(121);
 \echo :SQLSTATE
 
+-- The clock makes next month's where it is missing.
+BEGIN;
+SELECT 'decision_' || to_char(date_trunc('month', now()) + '1 month', 'YYYY_MM') AS next_month \gset
+DROP TABLE hitl.:next_month;
+SELECT hitl.tick() >= 0 AS ticked;
+SELECT count(*) AS made FROM pg_inherits
+WHERE inhparent = 'hitl.decision'::regclass AND inhrelid = to_regclass('hitl.' || :'next_month');
+ROLLBACK;
+
 -- A month whose rows came before its partition stays in the default one.
 BEGIN;
 INSERT INTO hitl.decision (id, workflow, confidence)

@@ -302,6 +302,24 @@ SELECT count(*) AS violations FROM hitl.check() c JOIN hitl.decision d ON d.id =
 WHERE d.workflow = 'gate';
 ROLLBACK;
 
+-- However deep the triggers are nested.
+BEGIN;
+CREATE FUNCTION pg_temp.chain() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF NEW.confidence > 0.4 THEN
+        INSERT INTO hitl.decision (workflow, subject, confidence)
+        VALUES (NEW.workflow, NEW.subject, NEW.confidence - 1 / 32.0);
+    END IF;
+    RETURN NULL;
+END
+$$;
+CREATE TRIGGER chain AFTER INSERT ON hitl.decision FOR EACH ROW EXECUTE FUNCTION pg_temp.chain();
+INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('gate', 'deep', 1);
+SELECT d.route, count(*) AS decisions, count(t.id) AS tasks
+FROM hitl.decision d LEFT JOIN hitl.task t ON t.decision = d.id
+WHERE d.workflow = 'gate' AND subject = 'deep' GROUP BY 1 ORDER BY 1;
+ROLLBACK;
+
 -- Without the gate nothing is stored: its other half notices.
 BEGIN;
 ALTER TABLE hitl.decision DISABLE TRIGGER gate;
@@ -320,6 +338,13 @@ SELECT hitl.set_mode('gate', 'manual');
 EXECUTE submit ('gate', 0.85);
 ROLLBACK;
 EXECUTE submit ('gate', 0.1);
+-- What a session remembers can be lost all at once (a publication of all
+-- tables tells every session to forget).
+BEGIN;
+SET LOCAL client_min_messages = error;
+CREATE PUBLICATION gate_all FOR ALL TABLES;
+EXECUTE submit ('gate', 0.85);
+ROLLBACK;
 DEALLOCATE submit;
 
 -- The owner may add columns and drop them: the gate goes by names.

@@ -74,8 +74,12 @@ SELECT * FROM pg_temp.claim('que_ann', 1, '{que_due,que_other}');
 SELECT * FROM pg_temp.claim('que_ann', 1, '{que_nowhere}');
 SELECT * FROM pg_temp.claim('que_ann', 1, ARRAY[NULL]);
 \echo :SQLSTATE
+-- What is equally urgent comes by age, also from different queues.
+SELECT hitl.join_queue('que_ann', 'que_other');
+INSERT INTO hitl.decision (workflow, subject) VALUES ('que p0', 'after z');
+SELECT subject, queue FROM pg_temp.claim('que_ann', 2);
 -- Who leaves a queue gets nothing more from it.
-SELECT hitl.leave_queue('que_ann', 'que_due'), hitl.leave_queue('que_ann', 'que_fifo');
+SELECT hitl.leave_queue('que_ann', q) FROM unnest('{que_due,que_fifo,que_other}'::text[]) AS q;
 SELECT * FROM pg_temp.claim('que_ann');
 SELECT * FROM pg_temp.claim('que_ann', 1, '{que_due}');
 ROLLBACK;
@@ -190,6 +194,10 @@ SELECT hitl.create_workflow('que long', 'que_long', question => 'Is it right?'),
 INSERT INTO hitl.decision (workflow, subject, confidence) SELECT 'que long', 'S', n / 10.0 FROM generate_series(1, 9) AS n;
 SELECT question, confidence, jsonb_path_query_array(history, '$.subject[*].confidence') AS before
 FROM hitl.claim(10, '{que_long}', 'que_ann');
+-- A change of the policy leaves the question as it is.
+SELECT hitl.set_policy('que long', upper => 0.99);
+SELECT pg_temp.give_back('que_ann');
+SELECT question, confidence FROM hitl.claim(1, '{que_long}', 'que_ann');
 ROLLBACK;
 
 -- An end to the lease: who holds a task for longer than the queue allows can

@@ -173,6 +173,10 @@ UPDATE hitl.task SET decision = hitl.uuidv7() WHERE workflow = 'rep' AND kind = 
 UPDATE hitl.verdict v SET decision = hitl.uuidv7() FROM hitl.decision d
 WHERE d.id = v.decision AND d.workflow = 'rep' AND d.subject = 'h1';
 SELECT * FROM pg_temp.violations();
+-- (such a task cannot be shown to anybody)
+\set VERBOSITY sqlstate
+SELECT count(*) FROM hitl.claim(2, '{rep}', 'rep_ann');
+\set VERBOSITY default
 ROLLBACK;
 -- I2: a review without a task, with two, with a task and an outcome; an audit
 -- that was drawn and is lost, and one that was not drawn.
