@@ -7,8 +7,9 @@
  * them a search and a plan.  Constraints bind whoever else writes here: the
  * transition function writes nothing that they forbid, and to read and compile
  * them again for each row would cost two thirds of making a task.  Builds with
- * assertions check them all the same.  Insert triggers fire; update and delete
- * triggers do not, for none belongs on hitl.task.
+ * assertions check them all the same, and so do tables to which the owner has
+ * added columns; those keep their values.  Insert triggers fire; update and
+ * delete triggers do not, for none belongs on hitl.task.
  *
  * An update or delete names the version of the row that its caller has seen
  * and judged.  It is refused when that version is no longer the last one, so
@@ -22,11 +23,19 @@
 #include "commands/sequence.h"
 #include "commands/trigger.h"
 #include "executor/executor.h"
+#include "executor/nodeModifyTable.h"
 #include "miscadmin.h"
+#include "rewrite/rewriteHandler.h"
 #include "tcop/utility.h"
 
 #include "cache.h"
 #include "store.h"
+
+#ifdef USE_ASSERT_CHECKING
+#define CHECK_ALWAYS	true
+#else
+#define CHECK_ALWAYS	false
+#endif
 
 HitlTable *
 hitl_table_open(const char *name)
@@ -42,6 +51,8 @@ hitl_table_open(const char *name)
 	table->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(table->result, table->rel, 0, NULL, 0);
 	ExecOpenIndices(table->result, false);
+	/* where the firing of triggers looks for it */
+	table->estate->es_opened_result_relations = list_make1(table->result);
 	table->slot = table_slot_create(table->rel, NULL);
 	return table;
 }
@@ -51,35 +62,97 @@ void
 hitl_table_close(HitlTable *table)
 {
 	ExecDropSingleTupleTableSlot(table->slot);
-	ExecCloseIndices(table->result);
+	ExecResetTupleTable(table->estate->es_tupleTable, false);
+	ExecCloseResultRelations(table->estate);	/* the indexes, that is */
 	FreeExecutorState(table->estate);
 	table_close(table->rel, NoLock);
 	pfree(table);
+}
+
+/* whether the owner has added columns to the natts that we know */
+static bool
+has_more_columns(HitlTable *table, int natts)
+{
+	return RelationGetNumberOfAttributes(table->rel) > natts;
 }
 
 static void
 fill_slot(HitlTable *table, const Datum *values, const bool *nulls, int natts)
 {
 	TupleTableSlot *slot = table->slot;
-	int			all = slot->tts_tupleDescriptor->natts;
 
 	ExecClearTuple(slot);
-	for (int i = 0; i < all; i++)
+	memcpy(slot->tts_values, values, sizeof(Datum) * natts);
+	memcpy(slot->tts_isnull, nulls, sizeof(bool) * natts);
+	for (int i = natts; i < slot->tts_tupleDescriptor->natts; i++)
 	{
-		slot->tts_values[i] = i < natts ? values[i] : (Datum) 0;
-		slot->tts_isnull[i] = i < natts ? nulls[i] : true;
+		slot->tts_values[i] = (Datum) 0;
+		slot->tts_isnull[i] = true;
 	}
 	ExecStoreVirtualTuple(slot);
 	slot->tts_tableOid = RelationGetRelid(table->rel);
 }
 
+/*
+ * Added columns of a new row have their defaults.
+ */
 static void
-assert_constraints(HitlTable *table)
+fill_defaults(HitlTable *table, int natts)
 {
-#ifdef USE_ASSERT_CHECKING
-	if (table->rel->rd_att->constr)
+	TupleTableSlot *slot = table->slot;
+	ExprContext *context = GetPerTupleExprContext(table->estate);
+
+	for (int i = natts; i < slot->tts_tupleDescriptor->natts; i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(slot->tts_tupleDescriptor, i);
+		Node	   *expr;
+
+		if (attr->attisdropped || attr->attgenerated)
+			continue;
+		expr = build_column_default(table->rel, i + 1);
+		if (expr != NULL)
+			slot->tts_values[i] =
+				ExecEvalExprSwitchContext(ExecPrepareExpr((Expr *) expr,
+														  table->estate),
+										  context, &slot->tts_isnull[i]);
+	}
+}
+
+/*
+ * Added columns of a changed row stay as they are.
+ */
+static void
+keep_columns(HitlTable *table, ItemPointer tid, int natts, Snapshot snapshot)
+{
+	TupleTableSlot *slot = table->slot;
+	TupleTableSlot *old = table_slot_create(table->rel, NULL);
+
+	if (table_tuple_fetch_row_version(table->rel, tid, snapshot, old))
+	{
+		slot_getallattrs(old);
+		for (int i = natts; i < slot->tts_tupleDescriptor->natts; i++)
+		{
+			slot->tts_values[i] = old->tts_values[i];
+			slot->tts_isnull[i] = old->tts_isnull[i];
+		}
+		ExecMaterializeSlot(slot);	/* its values point into the old row */
+	}
+	ExecDropSingleTupleTableSlot(old);
+}
+
+/*
+ * What the server does to a row before it is written.
+ */
+static void
+check_row(HitlTable *table, CmdType command)
+{
+	TupleConstr *constr = table->rel->rd_att->constr;
+
+	if (constr && constr->has_generated_stored)
+		ExecComputeStoredGenerated(table->result, table->estate, table->slot,
+								   command);
+	if (constr)
 		ExecConstraints(table->result, table->slot, table->estate);
-#endif
 }
 
 void
@@ -89,8 +162,11 @@ hitl_table_insert(HitlTable *table, const Datum *values, const bool *nulls,
 	TriggerDesc *triggers = table->result->ri_TrigDesc;
 	bool		fires = triggers != NULL &&
 		(triggers->trig_insert_before_row || triggers->trig_insert_after_row);
+	bool		more = has_more_columns(table, natts);
 
 	fill_slot(table, values, nulls, natts);
+	if (more)
+		fill_defaults(table, natts);
 	if (fires)
 	{
 		AfterTriggerBeginQuery();
@@ -99,7 +175,8 @@ hitl_table_insert(HitlTable *table, const Datum *values, const bool *nulls,
 	}
 	else
 	{
-		assert_constraints(table);
+		if (more || CHECK_ALWAYS)
+			check_row(table, CMD_INSERT);
 		table_tuple_insert(table->rel, table->slot, GetCurrentCommandId(true),
 						   0, NULL);
 		hitl_insert_index_tuples(table->result, table->slot, table->estate);
@@ -145,9 +222,13 @@ hitl_table_update(HitlTable *table, ItemPointer tid, const Datum *values,
 	TM_FailureData tmfd;
 	LockTupleMode lockmode;
 	HitlUpdateIndexes update_indexes;
+	bool		more = has_more_columns(table, natts);
 
 	fill_slot(table, values, nulls, natts);
-	assert_constraints(table);
+	if (more)
+		keep_columns(table, tid, natts, snapshot);
+	if (more || CHECK_ALWAYS)
+		check_row(table, CMD_UPDATE);
 	written = judge(table_tuple_update(table->rel, tid, table->slot,
 									   GetCurrentCommandId(true), snapshot,
 									   InvalidSnapshot, wait, &tmfd, &lockmode,
