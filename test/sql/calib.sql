@@ -152,8 +152,6 @@ SELECT hitl.ece(k, 0) FROM part;
 SELECT hitl.ece(k, -10) FROM part;
 SELECT hitl.reliability_curve(k, 2000) FROM part;
 SELECT (hitl.calib_counts(hitl.calib_agg(0.5, true, 5e-324))).weight_sum;
-SELECT hitl.calib_accum(NULL, 0.5, true, 1);
-SELECT hitl.calib_deserial('\x0100', NULL);
 \set VERBOSITY default
 -- tiny propensities alone are no error
 SELECT hitl.brier_score(k), hitl.ece(k) FROM (SELECT hitl.calib_agg(0.5, i = 1, q) AS k

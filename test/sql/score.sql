@@ -200,9 +200,6 @@ SELECT hitl.rate(true, -1);
 SELECT hitl.rate(true, 'NaN');
 -- a sum of weights that has no double
 SELECT hitl.rate(y, w * 1e304) FROM row_;
--- not to be called by hand
-SELECT hitl.score_accum(NULL, 0.5, true);
-SELECT hitl.score_deserial('\x01', NULL);
 \set VERBOSITY default
 
 -- wilson(): NULL in, NULL out; nothing known without trials.
