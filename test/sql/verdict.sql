@@ -185,6 +185,57 @@ SELECT o.subject, o.route, v.action, o.outcome, o.output, o.decided_by
 FROM hitl.outcome o LEFT JOIN hitl.verdict v ON v.decision = o.id
 WHERE o.workflow = 'ver' AND o.subject ~ '^audit' ORDER BY o.id;
 
+-- The owner's triggers on records fire, and may refuse.
+BEGIN;
+CREATE TABLE ver_log (record text, what text);
+CREATE FUNCTION pg_temp.note() RETURNS trigger LANGUAGE plpgsql AS $$
+BEGIN
+    IF TG_WHEN = 'BEFORE' THEN
+        NEW.note := upper(NEW.note);
+        IF NEW.note = 'NEVER' THEN
+            RAISE EXCEPTION 'refused' USING ERRCODE = 'check_violation';
+        END IF;
+    ELSE
+        INSERT INTO ver_log VALUES (TG_TABLE_NAME, CASE TG_TABLE_NAME WHEN 'event' THEN to_jsonb(NEW) ->> 'kind'
+                                                                      ELSE to_jsonb(NEW) ->> 'note' END);
+    END IF;
+    RETURN NEW;
+END
+$$;
+CREATE TRIGGER note BEFORE INSERT ON hitl.verdict FOR EACH ROW EXECUTE FUNCTION pg_temp.note();
+CREATE TRIGGER log AFTER INSERT ON hitl.verdict FOR EACH ROW EXECUTE FUNCTION pg_temp.note();
+CREATE TRIGGER log AFTER INSERT ON hitl.event FOR EACH ROW EXECUTE FUNCTION pg_temp.note();
+SELECT task AS t FROM hitl.claim(1, '{ver}', 'ver_ann') \gset
+SELECT pg_temp.refusal($$SELECT hitl.approve($1, 'never', 'ver_ann')$$, :t);
+SELECT count(*) AS still_held FROM hitl.task WHERE id = :t AND holder = 'ver_ann';
+SELECT hitl.approve(:t, 'gladly', 'ver_ann');
+SELECT note FROM hitl.verdict WHERE task = :t;
+SELECT * FROM ver_log;
+ROLLBACK;
+
+-- Columns that the owner adds are the owner's: defaults, constraints and
+-- generation hold, and acts leave them as they are.
+BEGIN;
+ALTER TABLE hitl.task ADD COLUMN region text NOT NULL DEFAULT 'EU',
+                      ADD COLUMN shout text GENERATED ALWAYS AS (upper(region)) STORED;
+ALTER TABLE hitl.event ADD COLUMN seen boolean NOT NULL DEFAULT false;
+ALTER TABLE hitl.verdict ADD COLUMN length int GENERATED ALWAYS AS (length(note)) STORED,
+                         ADD COLUMN paid boolean DEFAULT false,
+                         ADD CONSTRAINT civil CHECK (note <> 'damn');
+INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('ver', 'extra', 0.5);
+SELECT DISTINCT region, shout FROM hitl.task WHERE workflow = 'ver' ORDER BY 1;
+UPDATE hitl.task SET region = 'US' WHERE workflow = 'ver';
+SELECT max(task) AS t FROM hitl.claim(100, '{ver}', 'ver_ann') \gset
+SELECT DISTINCT region, shout, holder FROM hitl.task WHERE workflow = 'ver' ORDER BY 1;
+SELECT hitl.release(:t, 'ver_ann');
+SELECT region, shout, holder FROM hitl.task WHERE id = :t;
+SELECT count(task) AS again FROM hitl.claim(1, '{ver}', 'ver_ann');
+SELECT DISTINCT kind, seen FROM hitl.event WHERE task = :t ORDER BY 1;
+SELECT pg_temp.refusal($$SELECT hitl.approve($1, 'damn', 'ver_ann')$$, :t);
+SELECT hitl.approve(:t, 'fine', 'ver_ann');
+SELECT note, length, paid FROM hitl.verdict WHERE task = :t;
+ROLLBACK;
+
 -- All is in one state.
 SELECT count(*) AS violations FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision
 WHERE d.workflow = 'ver';
