@@ -1,8 +1,9 @@
 -- Group roles.  Roles belong to the cluster, not to a database: a second
 -- database finds those of the first, and a restore finds those of the dump of
--- the roles.  The comment on a role marks it as ours; a role of the same name
--- that could log in, has powers of its own, or already has members of unknown
--- origin is refused, since its members would get what is granted below.
+-- the roles.  The comment on a role marks it as ours.  A role of the same name
+-- is refused if it could log in, has powers of its own, has members without
+-- being ours, or can be granted by somebody who is no superuser: whoever made
+-- it beforehand would get, or give away, what is granted below.
 DO $$
 DECLARE
     ours  CONSTANT text := 'hitl group role: ';
@@ -23,17 +24,19 @@ BEGIN
                r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolcreatedb
                    OR r.rolreplication OR r.rolbypassrls AS powerful,
                coalesce(shobj_description(r.oid, 'pg_authid'), '') LIKE ours || '%' AS known,
-               EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = r.oid) AS joined
+               EXISTS (SELECT FROM pg_auth_members m WHERE m.roleid = r.oid) AS joined,
+               EXISTS (SELECT FROM pg_auth_members m JOIN pg_roles u ON u.oid = m.member
+                       WHERE m.roleid = r.oid AND m.admin_option AND NOT u.rolsuper) AS governed
         INTO present
         FROM pg_roles r
         WHERE r.rolname = grp.name;
 
         IF NOT FOUND THEN
             EXECUTE format('CREATE ROLE %I NOLOGIN', grp.name);
-        ELSIF present.powerful OR (present.joined AND NOT present.known) THEN
+        ELSIF present.powerful OR present.governed OR (present.joined AND NOT present.known) THEN
             RAISE EXCEPTION 'role "%" exists and was not made by hitl', grp.name
                 USING ERRCODE = 'duplicate_object',
-                      HINT = 'Rename or drop the role, then create the extension again.';
+                      HINT = 'Drop the role, or take away its login, attributes, members and admin options.';
         END IF;
         EXECUTE format('COMMENT ON ROLE %I IS %L', grp.name, ours || grp.purpose);
     END LOOP;

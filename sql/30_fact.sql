@@ -108,7 +108,7 @@ CREATE TABLE hitl.verdict (
 COMMENT ON TABLE hitl.verdict IS 'what people decided; append-only';
 COMMENT ON COLUMN hitl.verdict.created_at IS 'when, by the database''s clock; always before lease_until';
 COMMENT ON COLUMN hitl.verdict.kind IS 'of the task: review or audit';
-COMMENT ON COLUMN hitl.verdict.queue IS 'where the task was when it was claimed';
+COMMENT ON COLUMN hitl.verdict.queue IS 'where the task was when it was decided';
 COMMENT ON COLUMN hitl.verdict.asserted_by IS 'the hitl_delegate that named the reviewer; NULL: the reviewer''s own login acted';
 COMMENT ON COLUMN hitl.verdict.action IS 'approve: the proposal is right; reject: it is wrong; amend: it is wrong, and output is right';
 COMMENT ON COLUMN hitl.verdict.output IS 'the amended output';
@@ -155,7 +155,7 @@ BEGIN
                        'FOR EACH ROW EXECUTE FUNCTION hitl.refuse_change()', t);
         EXECUTE format('ALTER TABLE hitl.%I ENABLE ALWAYS TRIGGER append_only', t);
     END LOOP;
-    FOREACH t IN ARRAY ARRAY['decision', 'decision_default', 'verdict', 'event'] LOOP
+    FOREACH t IN ARRAY ARRAY['decision', 'verdict', 'event'] LOOP
         EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON hitl.%I '
                        'FOR EACH STATEMENT EXECUTE FUNCTION hitl.refuse_change()', t);
         EXECUTE format('ALTER TABLE hitl.%I ENABLE ALWAYS TRIGGER append_only_truncate', t);
@@ -163,7 +163,9 @@ BEGIN
 END
 $$;
 
-CREATE FUNCTION hitl.index_partition(partition regclass)
+-- Row security without policies keeps everybody out of the partition itself,
+-- whatever default privileges give; access through the parent does not ask it.
+CREATE FUNCTION hitl.prepare_partition(partition regclass)
 RETURNS void
 LANGUAGE plpgsql VOLATILE STRICT PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -175,11 +177,16 @@ BEGIN
     EXECUTE format('CREATE INDEX %I ON %s (workflow, subject, id) WHERE subject IS NOT NULL',
                    name || '_subject', partition);
     EXECUTE format('CREATE INDEX %I ON %s USING brin (created_at)', name || '_created_at', partition);
+    EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON %s '
+                   'FOR EACH STATEMENT EXECUTE FUNCTION hitl.refuse_change()', partition);
+    EXECUTE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER append_only_truncate', partition);
+    EXECUTE format('ALTER TABLE %s ENABLE ROW LEVEL SECURITY', partition);
+    EXECUTE format('ALTER TABLE %s FORCE ROW LEVEL SECURITY', partition);
 END
 $$;
-COMMENT ON FUNCTION hitl.index_partition(regclass)
-    IS 'makes the indexes of a partition of hitl.decision';
-SELECT hitl.index_partition('hitl.decision_default');
+COMMENT ON FUNCTION hitl.prepare_partition(regclass)
+    IS 'gives a partition of hitl.decision what it does not inherit: indexes, the trigger against TRUNCATE, row security';
+SELECT hitl.prepare_partition('hitl.decision_default');
 
 CREATE FUNCTION hitl.make_partitions(months_ahead int DEFAULT 3)
 RETURNS int
@@ -215,10 +222,7 @@ BEGIN
         EXECUTE format('CREATE TABLE hitl.%I (LIKE hitl.decision INCLUDING DEFAULTS '
                        'INCLUDING CONSTRAINTS INCLUDING GENERATED INCLUDING STORAGE '
                        'INCLUDING COMPRESSION)', name);
-        PERFORM hitl.index_partition(format('hitl.%I', name)::regclass);
-        EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON hitl.%I '
-                       'FOR EACH STATEMENT EXECUTE FUNCTION hitl.refuse_change()', name);
-        EXECUTE format('ALTER TABLE hitl.%I ENABLE ALWAYS TRIGGER append_only_truncate', name);
+        PERFORM hitl.prepare_partition(format('hitl.%I', name)::regclass);
         EXECUTE format('ALTER TABLE hitl.decision ATTACH PARTITION hitl.%I FOR VALUES FROM (%L) TO (%L)',
                        name, lo, hi);
         made := made + 1;

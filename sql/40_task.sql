@@ -9,7 +9,8 @@ CREATE TABLE hitl.task (
     lane            smallint NOT NULL CHECK (lane BETWEEN 0 AND 2),
     tier            int NOT NULL CHECK (tier > 0),
     sort_key        float8 NOT NULL,
-    submitter       regrole NOT NULL,
+    submitter       text COLLATE "C" NOT NULL,
+    submitter_login text COLLATE "C",
     created_at      timestamptz NOT NULL,
     sla             text COLLATE "C",
     step            int NOT NULL,
@@ -28,7 +29,8 @@ COMMENT ON COLUMN hitl.task.kind IS 'review: the decision waits for it; audit: t
 COMMENT ON COLUMN hitl.task.lane IS '0 before 1 before 2, strictly';
 COMMENT ON COLUMN hitl.task.tier IS 'the least tier of a reviewer who may take it';
 COMMENT ON COLUMN hitl.task.sort_key IS 'order within queue and lane, by the queue''s ordering: least first, then by id';
-COMMENT ON COLUMN hitl.task.submitter IS 'the role that inserted the decision: does not review it';
+COMMENT ON COLUMN hitl.task.submitter IS 'the role that inserted the decision: the person whose login it is does not review it';
+COMMENT ON COLUMN hitl.task.submitter_login IS 'the login behind SET ROLE, where another: neither';
 COMMENT ON COLUMN hitl.task.step IS 'escalation steps done';
 COMMENT ON COLUMN hitl.task.first_review_at IS 'deadline of the first claim; infinity: none, met, or breached and dealt with';
 COMMENT ON COLUMN hitl.task.resolution_at IS 'deadline of the verdict; infinity: none, or breached and dealt with';

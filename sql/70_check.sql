@@ -70,7 +70,10 @@ AS $$
     FROM hitl.verdict v
     JOIN hitl.reviewer r ON r.name = v.reviewer
     JOIN hitl.decision d ON d.id = v.decision
-    JOIN pg_roles u ON u.oid = r.login AND u.rolname = d.created_by
+    WHERE EXISTS (SELECT FROM pg_roles u WHERE u.oid = r.login AND u.rolname = d.created_by)
+       OR (v.asserted_by = d.created_by
+           AND EXISTS (SELECT FROM hitl.reviewer a JOIN pg_roles u ON u.oid = a.login
+                       WHERE u.rolname = v.asserted_by))
   UNION ALL
     -- what the gate stamped follows from what it cites
     SELECT 'I9', d.id, NULL, 'route "' || d.gate_route || '" does not follow from the policy cited'
@@ -103,7 +106,7 @@ AS $$
                                     || ' and nothing happened'
     FROM hitl.task t
     WHERE least(t.first_review_at, t.resolution_at)
-          < clock_timestamp() - current_setting('hitl.sweep_interval')::interval - interval '1 s'
+          < clock_timestamp() - coalesce(current_setting('hitl.sweep_interval', true), '1s')::interval - interval '1 s'
 $$;
 COMMENT ON FUNCTION hitl.check()
     IS 'the invariants that do not hold, one row a violation; none on a sound database; reads all facts';
@@ -156,7 +159,7 @@ AS $$
     FROM guarded g JOIN pg_rewrite r ON r.ev_class = g.oid
   UNION ALL
     SELECT 'error', 'table ' || p.relname, 'ids are not unique in this partition',
-           format('SELECT hitl.index_partition(%L).', 'hitl.' || quote_ident(p.relname))
+           format('SELECT hitl.prepare_partition(%L).', 'hitl.' || quote_ident(p.relname))
     FROM part p
     WHERE NOT EXISTS (SELECT FROM pg_index i
                       JOIN pg_attribute a ON a.attrelid = p.oid AND a.attname = 'id'
@@ -188,13 +191,20 @@ AS $$
     FROM hitl.workflow w
     WHERE NOT EXISTS (SELECT FROM hitl.sla s WHERE s.name = w.sla) AND w.sla IS NOT NULL
   UNION ALL
+    SELECT 'error', 'workflow ' || w.name, 'the role of its application is gone, so nobody may insert',
+           'UPDATE hitl.workflow SET application = ..., as its owner.'
+    FROM hitl.workflow w
+    WHERE w.application IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles u WHERE u.oid = w.application)
+  UNION ALL
     SELECT 'error', 'queue ' || t.queue,
            format('%s tasks of tier %s wait and no member may take them', count(*), t.tier),
            'Let a reviewer of that tier join, by hitl.add_reviewer() and hitl.join_queue().'
     FROM hitl.task t
     WHERE NOT EXISTS (SELECT FROM hitl.membership m JOIN hitl.reviewer r ON r.name = m.reviewer
                       WHERE m.queue = t.queue AND r.tier >= t.tier
-                        AND r.login IS DISTINCT FROM t.submitter)
+                        AND NOT EXISTS (SELECT FROM pg_roles u
+                                        WHERE u.oid = r.login
+                                          AND u.rolname IN (t.submitter, t.submitter_login)))
     GROUP BY t.queue, t.tier
   UNION ALL
     SELECT 'error', 'reviewer ' || r.name, 'the role of the login is gone',

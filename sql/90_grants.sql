@@ -11,11 +11,16 @@ GRANT USAGE ON SCHEMA hitl
     TO hitl_application, hitl_reviewer, hitl_viewer, hitl_delegate;
 
 -- Applications: all columns but the gate's; what the defaults, the condition
--- of the trigger and the policies below call.
+-- of the trigger and the policies below call.  They do not see the audit
+-- lottery: who does could roll back and try again until not drawn.
 GRANT INSERT (workflow, input, output, confidence, model, subject, reasoning, alternatives,
               context, signals, exposure, reversible, cohort, question, tags, parent)
     ON hitl.decision TO hitl_application;
-GRANT SELECT ON hitl.decision, hitl.outcome TO hitl_application;
+GRANT SELECT (id, created_at, created_by, workflow, input, output, confidence, model, subject,
+              reasoning, alternatives, context, signals, exposure, reversible, cohort, question,
+              tags, parent, policy_version, gate_route, route, reasons, lane)
+    ON hitl.decision TO hitl_application;
+GRANT SELECT ON hitl.outcome TO hitl_application;
 GRANT SELECT (id, created_at, decision, kind, reviewer, action, output, code, final, outcome)
     ON hitl.verdict TO hitl_application;
 GRANT EXECUTE ON FUNCTION hitl.uuidv7(), hitl.actor(),

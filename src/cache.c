@@ -147,21 +147,26 @@ hitl_config_changed(PG_FUNCTION_ARGS)
 	return PointerGetDatum(NULL);
 }
 
-void
-hitl_spi_begin(HitlSpi *spi)
+Oid
+hitl_owner(void)
 {
 	HeapTuple	tuple;
 	Oid			owner;
 
 	tuple = SearchSysCache1(RELOID,
-							ObjectIdGetDatum(hitl_relation_oid("workflow")));
+							ObjectIdGetDatum(hitl_relation_oid("decision")));
 	if (!HeapTupleIsValid(tuple))
-		elog(ERROR, "cache lookup failed for relation hitl.workflow");
+		elog(ERROR, "cache lookup failed for relation hitl.decision");
 	owner = ((Form_pg_class) GETSTRUCT(tuple))->relowner;
 	ReleaseSysCache(tuple);
+	return owner;
+}
 
+void
+hitl_spi_begin(HitlSpi *spi)
+{
 	GetUserIdAndSecContext(&spi->userid, &spi->sec_context);
-	SetUserIdAndSecContext(owner,
+	SetUserIdAndSecContext(hitl_owner(),
 						   spi->sec_context | SECURITY_LOCAL_USERID_CHANGE);
 	SPI_connect();
 }

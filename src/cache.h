@@ -28,6 +28,9 @@ extern MemoryContext hitl_cache_context(void);
 extern void *hitl_cache_entry(HTAB **table, const char *what,
 							  size_t entrysize, const char *name);
 
+/* who owns the extension's tables */
+extern Oid	hitl_owner(void);
+
 /* tables and indexes of the extension, by name */
 extern Oid	hitl_relation_oid(const char *name);
 

@@ -81,7 +81,6 @@ typedef struct ColumnMap
 typedef struct Stamped
 {
 	bool		pending;
-	bool		verbatim;
 	bool		needs_task;
 	pg_uuid_t	id;
 	uint64		hash;			/* over all columns above */
@@ -448,13 +447,18 @@ require_workflow(Datum value, bool isnull)
 	}
 	if (OidIsValid(workflow->application) &&
 		!has_privs_of_role(GetOuterUserId(), workflow->application))
+	{
+		const char *application = GetUserNameFromId(workflow->application, true);
+
 		ereport(ERROR,
 				(errcode(ERRCODE_INSUFFICIENT_PRIVILEGE),
 				 errmsg("role \"%s\" may not insert decisions of workflow \"%s\"",
 						GetUserNameFromId(GetOuterUserId(), false),
 						NameStr(workflow->name)),
-				 errhint("Only members of role \"%s\" may.",
-						 GetUserNameFromId(workflow->application, true))));
+				 application == NULL ?
+				 errhint("The role that may does not exist any more; an admin must name another.") :
+				 errhint("Only members of role \"%s\" may.", application)));
+	}
 	return workflow;
 }
 
@@ -462,7 +466,7 @@ require_workflow(Datum value, bool isnull)
  * Whether the row comes with its stamp already.
  */
 static bool
-is_stamped(const bool *nulls, Relation rel)
+is_stamped(const bool *nulls)
 {
 	int			present = 0;
 	int			required = 0;
@@ -481,8 +485,7 @@ is_stamped(const bool *nulls, Relation rel)
 				(errcode(ERRCODE_HITL_GATE_OWNED),
 				 errmsg("a decision comes with some columns that the gate sets, but not all"),
 				 errhint("Leave them out, or bring back complete rows of a dump.")));
-	if (!superuser() &&
-		!has_privs_of_role(GetUserId(), rel->rd_rel->relowner))
+	if (!superuser() && !has_privs_of_role(GetUserId(), hitl_owner()))
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_GATE_OWNED),
 				 errmsg("role \"%s\" may not set the columns of a decision that the gate sets",
@@ -557,10 +560,10 @@ hitl_gate(PG_FUNCTION_ARGS)
 				 errhint("Leave the column \"id\" to its default.")));
 	mine->id = *DatumGetUUIDP(v[COL_ID]);
 
-	mine->verbatim = is_stamped(n, trigdata->tg_relation);
-	if (mine->verbatim)
+	if (is_stamped(n))
 	{
 		mine->needs_task = false;
+		mine->hash = hash_columns(v, n);
 		mine->pending = true;
 		return PointerGetDatum(tuple);
 	}
@@ -620,7 +623,7 @@ hitl_needs_task(PG_FUNCTION_ARGS)
 	}
 	if (!mine->pending || n[COL_ID] ||
 		memcmp(&mine->id, DatumGetUUIDP(v[COL_ID]), sizeof(pg_uuid_t)) != 0 ||
-		(!mine->verbatim && hash_columns(v, n) != mine->hash))
+		hash_columns(v, n) != mine->hash)
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_GATE_OWNED),
 				 errmsg("a decision was stored otherwise than the gate stamped it"),
@@ -647,6 +650,12 @@ hitl_enqueue(PG_FUNCTION_ARGS)
 	for (int i = 0; i < NCOLS; i++)
 		v[i] = heap_getattr(trigdata->tg_trigtuple, map->attnum[i], tupdesc,
 							&n[i]);
+	if (n[COL_ID] || n[COL_ROUTE] || n[COL_LANE] || n[COL_CREATED_AT])
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("a row of \"%s\" is not one that the gate stamped",
+						RelationGetRelationName(trigdata->tg_relation)),
+				 errhint("The triggers of hitl belong on hitl.decision alone.")));
 	workflow = require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW]);
 	route = TextDatumGetCString(v[COL_ROUTE]);
 	hitl_task_create(DatumGetUUIDP(v[COL_ID]),

@@ -173,9 +173,12 @@ hitl_packets(const HitlTask *tasks, int ntasks, TimestampTz now,
 	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	HitlSpi		spi;
 
-	hitl_spi_begin(&spi);
 	for (int i = 0; i < ntasks; i++)
+	{
+		/* its end frees what the packet took */
+		hitl_spi_begin(&spi);
 		add_packet(&tasks[i], now, snapshot, store, tupdesc);
-	hitl_spi_end(&spi);
+		hitl_spi_end(&spi);
+	}
 	UnregisterSnapshot(snapshot);
 }

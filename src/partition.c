@@ -6,28 +6,25 @@
  * it is due, cheap enough for every pass of the worker.  It waits for no
  * lock: when a reader, a dump say, is at the default partition, a later pass
  * will do.  In a database without workflows nothing is made: a restore may be
- * about to bring its own partitions.
+ * about to bring its own partitions.  A failure (a name that is taken, a full
+ * disk) is a warning, and does not keep the clock from the rest of its work.
  */
 #include "hitl.h"
 
-#include "access/xlog.h"
+#include "access/xact.h"
 #include "catalog/namespace.h"
 #include "storage/lmgr.h"
 #include "utils/lsyscache.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "cache.h"
 #include "partition.h"
+#include "policy.h"
 
 /* after an attempt, successful or not */
 #define RETRY_MS	(60 * 1000)
-
-static HitlQuery any_workflow_query = {
-	.text =
-	"SELECT FROM hitl.workflow LIMIT 1",
-	.nargs = 0
-};
 
 static HitlQuery make_query = {
 	.text =
@@ -55,26 +52,61 @@ next_month_exists(TimestampTz now)
 										get_namespace_oid("hitl", false)));
 }
 
+/* in a subtransaction, whose failure is reported and forgotten */
+static void
+make_partitions(void)
+{
+	MemoryContext context = CurrentMemoryContext;
+	ResourceOwner owner = CurrentResourceOwner;
+
+	BeginInternalSubTransaction(NULL);
+	PG_TRY();
+	{
+		if (ConditionalLockRelationOid(hitl_relation_oid("decision"),
+									   ShareUpdateExclusiveLock) &&
+			ConditionalLockRelationOid(hitl_relation_oid("decision_default"),
+									   AccessExclusiveLock))
+		{
+			HitlSpi		spi;
+
+			hitl_spi_begin(&spi);
+			hitl_spi_write(&make_query, NULL);
+			hitl_spi_end(&spi);
+		}
+		ReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+	}
+	PG_CATCH();
+	{
+		ErrorData  *error;
+
+		MemoryContextSwitchTo(context);
+		error = CopyErrorData();
+		FlushErrorState();
+		RollbackAndReleaseCurrentSubTransaction();
+		MemoryContextSwitchTo(context);
+		CurrentResourceOwner = owner;
+		ereport(WARNING,
+				(errcode(error->sqlerrcode),
+				 errmsg("could not make partitions of hitl.decision ahead of time: %s",
+						error->message),
+				 errhint("Decisions go to hitl.decision_default until SELECT hitl.make_partitions() succeeds.")));
+		FreeErrorData(error);
+	}
+	PG_END_TRY();
+}
+
 void
 hitl_partitions_ensure(void)
 {
 	static TimestampTz tried = 0;
 	TimestampTz now = GetCurrentTimestamp();
-	HitlSpi		spi;
 
 	if (next_month_exists(now) ||
-		!TimestampDifferenceExceeds(tried, now, RETRY_MS))
+		!TimestampDifferenceExceeds(tried, now, RETRY_MS) ||
+		!hitl_in_use())
 		return;
 	tried = now;
-
-	if (!ConditionalLockRelationOid(hitl_relation_oid("decision"),
-									ShareUpdateExclusiveLock) ||
-		!ConditionalLockRelationOid(hitl_relation_oid("decision_default"),
-									AccessExclusiveLock))
-		return;
-	hitl_spi_begin(&spi);
-	hitl_spi_run(&any_workflow_query, NULL, GetLatestSnapshot(), 1);
-	if (SPI_processed > 0)
-		hitl_spi_write(&make_query, NULL);
-	hitl_spi_end(&spi);
+	make_partitions();
 }

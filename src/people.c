@@ -94,9 +94,6 @@ read_queues(HitlReviewer *r, Datum array)
 	Datum	   *elems;
 	int			nelems;
 
-	if (r->queues)
-		pfree(r->queues);
-	r->queues = NULL;
 	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
 					  TYPALIGN_INT, &elems, NULL, &nelems);
 	r->nqueues = nelems;
@@ -122,6 +119,10 @@ reviewer_by_name(const char *name)
 		bool		isnull;
 
 		r->exists = false;
+		r->generation = 0;
+		if (r->queues)
+			pfree(r->queues);
+		r->queues = NULL;
 		hitl_spi_begin(&spi);
 		hitl_spi_run(&reviewer_query, &arg, GetLatestSnapshot(), 1);
 		if (SPI_processed > 0)
@@ -136,7 +137,15 @@ reviewer_by_name(const char *name)
 		hitl_spi_end(&spi);
 		r->generation = generation;
 	}
-	return r->exists ? r : NULL;
+	if (!r->exists)
+	{
+		NameData	key = r->name;
+
+		/* what callers make up is not remembered */
+		(void) hash_search(reviewers, &key, HASH_REMOVE, NULL);
+		return NULL;
+	}
+	return r;
 }
 
 /*
@@ -171,11 +180,31 @@ reviewer_by_login(Oid login)
 	return reviewer_by_name(NameStr(last_name));
 }
 
+static void
+add_role(HitlActor *actor, Oid role)
+{
+	char	   *name = OidIsValid(role) ? GetUserNameFromId(role, true) : NULL;
+
+	if (name != NULL)
+		namestrcpy(&actor->role[actor->nroles++], name);
+}
+
+bool
+hitl_actor_is(const HitlActor *actor, const char *role)
+{
+	for (int i = 0; i < actor->nroles; i++)
+	{
+		if (strcmp(NameStr(actor->role[i]), role) == 0)
+			return true;
+	}
+	return false;
+}
+
 HitlActor
 hitl_actor_from(text *named)
 {
 	Oid			login = GetOuterUserId();
-	HitlActor	actor = {NULL, InvalidOid};
+	HitlActor	actor = {0};
 	char	   *name;
 
 	if (named == NULL)
@@ -188,6 +217,7 @@ hitl_actor_from(text *named)
 							GetUserNameFromId(login, false)),
 					 errhint("An admin makes it one by hitl.add_reviewer(..., login => '%s').",
 							 GetUserNameFromId(login, false))));
+		add_role(&actor, login);
 		return actor;
 	}
 
@@ -197,7 +227,10 @@ hitl_actor_from(text *named)
 		actor.reviewer = reviewer_by_name(name);
 	name = hitl_clip(name);
 	if (actor.reviewer != NULL && actor.reviewer->login == login)
+	{
+		add_role(&actor, login);
 		return actor;
+	}
 
 	if (!has_privs_of_role(login, get_role_oid("hitl_delegate", false)))
 		ereport(ERROR,
@@ -211,6 +244,11 @@ hitl_actor_from(text *named)
 				 errmsg("reviewer \"%s\" does not exist", name),
 				 errhint("An admin makes one by hitl.add_reviewer('%s').", name)));
 	actor.asserted_by = login;
+	add_role(&actor, actor.reviewer->login);
+
+	/* a delegate who is a person acts too; a pooled login is nobody */
+	if (reviewer_by_login(login) != NULL)
+		add_role(&actor, login);
 	return actor;
 }
 

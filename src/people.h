@@ -39,7 +39,11 @@ typedef struct HitlActor
 {
 	const HitlReviewer *reviewer;
 	Oid			asserted_by;	/* InvalidOid: the reviewer's own login */
+	int			nroles;			/* the roles that are the persons who act: */
+	NameData	role[2];		/* the reviewer's login, a delegate's own */
 } HitlActor;
+
+extern bool hitl_actor_is(const HitlActor *actor, const char *role);
 
 /* a queue that was deleted under its tasks answers as the default one */
 extern const HitlQueue *hitl_queue(const char *name);

@@ -35,6 +35,12 @@ static HitlQuery load_query = {
 	.argtypes = {TEXTOID}
 };
 
+static HitlQuery any_query = {
+	.text =
+	"SELECT FROM hitl.workflow LIMIT 1",
+	.nargs = 0
+};
+
 /* the columns of load_query */
 enum
 {
@@ -152,22 +158,46 @@ hitl_workflow(const char *name, size_t len)
 {
 	static HitlWorkflow *last = NULL;
 	uint64		generation = hitl_generation();
-	char		key[NAMEDATALEN];
+	char		key[NAMEDATALEN] = {0};
 
 	/* bulk loads name the same workflow row after row */
 	if (last != NULL && last->generation == generation &&
 		strlen(NameStr(last->name)) == len &&
 		memcmp(NameStr(last->name), name, len) == 0)
-		return last->exists ? last : NULL;
+		return last;
 
 	/* no workflow has a name that is empty, longer, or holds a zero byte */
 	if (len == 0 || len >= NAMEDATALEN || memchr(name, '\0', len) != NULL)
 		return NULL;
 	memcpy(key, name, len);
-	key[len] = '\0';
 	last = hitl_cache_entry(&workflows, "hitl workflows",
 							sizeof(HitlWorkflow), key);
 	if (last->generation != generation)
 		load(last, generation);
-	return last->exists ? last : NULL;
+	if (!last->exists)
+	{
+		/* what callers make up is not remembered */
+		(void) hash_search(workflows, key, HASH_REMOVE, NULL);
+		last = NULL;
+	}
+	return last;
+}
+
+bool
+hitl_in_use(void)
+{
+	static uint64 known_at = 0; /* generation at which there was one */
+	uint64		generation = hitl_generation();
+
+	if (known_at != generation)
+	{
+		HitlSpi		spi;
+
+		hitl_spi_begin(&spi);
+		hitl_spi_run(&any_query, NULL, GetLatestSnapshot(), 1);
+		if (SPI_processed > 0)
+			known_at = generation;
+		hitl_spi_end(&spi);
+	}
+	return known_at == generation;
 }

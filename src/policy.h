@@ -47,4 +47,10 @@ typedef struct HitlWorkflow
  */
 extern const HitlWorkflow *hitl_workflow(const char *name, size_t len);
 
+/*
+ * Whether there is a workflow.  A database without any is not in use, or is
+ * being restored: hitl.workflow is small and among the last tables to come.
+ */
+extern bool hitl_in_use(void);
+
 #endif							/* HITL_POLICY_H */

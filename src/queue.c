@@ -195,8 +195,7 @@ static bool
 may_take(const HitlActor *actor, const HitlTask *task)
 {
 	return task->tier <= actor->reviewer->tier &&
-		!(OidIsValid(actor->reviewer->login) &&
-		  actor->reviewer->login == task->submitter);
+		!hitl_task_is_own(task, actor);
 }
 
 /*
@@ -310,9 +309,12 @@ hitl_release(PG_FUNCTION_ARGS)
 	hitl_desk_open(&desk);
 	do
 	{
-		Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+		Snapshot	snapshot;
+		bool		found;
 
-		bool		found = hitl_task_find(&desk, id, snapshot, &task);
+		CHECK_FOR_INTERRUPTS();
+		snapshot = RegisterSnapshot(GetTransactionSnapshot());
+		found = hitl_task_find(&desk, id, snapshot, &task);
 
 		if (!found ||
 			!hitl_task_is_mine(&task, &actor,

@@ -13,6 +13,7 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "cache.h"
@@ -47,6 +48,9 @@ hitl_sweep(int limit, bool *busy)
 	HitlDesk	desk;
 	HitlScan	scan;
 	ScanKeyData key;
+	MemoryContext outer = CurrentMemoryContext;
+	MemoryContext each = AllocSetContextCreate(outer, "hitl sweep",
+											   ALLOCSET_DEFAULT_SIZES);
 	int			done = 0;
 
 	*busy = false;
@@ -60,11 +64,15 @@ hitl_sweep(int limit, bool *busy)
 
 		CHECK_FOR_INTERRUPTS();
 		hitl_task_read(scan.slot, &task);
+		MemoryContextSwitchTo(each);
 		if (sweep_one(&desk, &task, now, snapshot) == HITL_WRITTEN)
 			done++;
 		else
 			*busy = true;
+		MemoryContextSwitchTo(outer);
+		MemoryContextReset(each);
 	}
+	MemoryContextDelete(each);
 	hitl_scan_end(&scan);
 	hitl_desk_close(&desk);
 	UnregisterSnapshot(snapshot);

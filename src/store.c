@@ -207,7 +207,10 @@ judge(TM_Result result)
 						 errmsg("could not serialize access due to concurrent update")));
 			return HITL_MOVED;
 		case TM_SelfModified:
-			return HITL_MOVED;
+			ereport(ERROR,
+					(errcode(ERRCODE_TRIGGERED_DATA_CHANGE_VIOLATION),
+					 errmsg("a task is being changed by the statement that calls this function"),
+					 errhint("Call the function in a statement of its own.")));
 		default:
 			elog(ERROR, "unexpected result %d of a write to hitl.task", result);
 			return HITL_MOVED;	/* keep the compiler quiet */

@@ -37,7 +37,7 @@
 enum
 {
 	TASK_ID, TASK_DECISION, TASK_WORKFLOW, TASK_KIND, TASK_QUEUE, TASK_LANE,
-	TASK_TIER, TASK_SORT_KEY, TASK_SUBMITTER, TASK_CREATED_AT, TASK_SLA,
+	TASK_TIER, TASK_SORT_KEY, TASK_SUBMITTER, TASK_SUBMITTER_LOGIN, TASK_CREATED_AT, TASK_SLA,
 	TASK_STEP, TASK_FIRST_REVIEW_AT, TASK_RESOLUTION_AT, TASK_DUE_AT,
 	TASK_WAKE_AT, TASK_HOLDER, TASK_LEASE, TASK_LEASE_UNTIL, TASK_CLAIMED_AT,
 	TASK_NATTS
@@ -127,6 +127,7 @@ hitl_outcome_name(HitlAction action)
 void
 hitl_desk_open(HitlDesk *desk)
 {
+	desk->context = CurrentMemoryContext;
 	desk->task = hitl_table_open("task");
 	desk->event = NULL;
 	desk->verdict = NULL;
@@ -188,7 +189,10 @@ hitl_task_read(TupleTableSlot *slot, HitlTask *task)
 	task->lane = DatumGetInt16(v[TASK_LANE]);
 	task->tier = DatumGetInt32(v[TASK_TIER]);
 	task->sort_key = DatumGetFloat8(v[TASK_SORT_KEY]);
-	task->submitter = DatumGetObjectId(v[TASK_SUBMITTER]);
+	get_name(slot, TASK_SUBMITTER, &task->submitter);
+	task->has_login = !n[TASK_SUBMITTER_LOGIN];
+	if (task->has_login)
+		get_name(slot, TASK_SUBMITTER_LOGIN, &task->submitter_login);
 	task->created_at = DatumGetTimestampTz(v[TASK_CREATED_AT]);
 	task->has_sla = !n[TASK_SLA];
 	if (task->has_sla)
@@ -226,7 +230,10 @@ to_row(const HitlTask *task, Datum *v, bool *n)
 	v[TASK_LANE] = Int16GetDatum(task->lane);
 	v[TASK_TIER] = Int32GetDatum(task->tier);
 	v[TASK_SORT_KEY] = Float8GetDatum(task->sort_key);
-	v[TASK_SUBMITTER] = ObjectIdGetDatum(task->submitter);
+	v[TASK_SUBMITTER] = string_of(&task->submitter);
+	n[TASK_SUBMITTER_LOGIN] = !task->has_login;
+	v[TASK_SUBMITTER_LOGIN] = task->has_login ?
+		string_of(&task->submitter_login) : (Datum) 0;
 	v[TASK_CREATED_AT] = TimestampTzGetDatum(task->created_at);
 	n[TASK_SLA] = !task->has_sla;
 	v[TASK_SLA] = task->has_sla ? string_of(&task->sla) : (Datum) 0;
@@ -301,7 +308,11 @@ hitl_task_create(const pg_uuid_t *decision, bool audit, int16 lane,
 	task.queue = workflow->queue;
 	task.lane = lane;
 	task.tier = 1;
-	task.submitter = GetOuterUserId();
+	namestrcpy(&task.submitter, GetUserNameFromId(GetOuterUserId(), false));
+	task.has_login = GetSessionUserId() != GetOuterUserId();
+	if (task.has_login)
+		namestrcpy(&task.submitter_login,
+				   GetUserNameFromId(GetSessionUserId(), false));
 	task.created_at = created_at;
 	task.has_sla = workflow->has_sla;
 	task.sla = workflow->sla;
@@ -318,6 +329,14 @@ hitl_task_create(const pg_uuid_t *decision, bool audit, int16 lane,
 	hitl_table_insert(table, values, nulls, TASK_NATTS);
 	hitl_table_close(table);
 	hitl_worker_note(task.wake_at);
+}
+
+bool
+hitl_task_is_own(const HitlTask *task, const HitlActor *actor)
+{
+	return hitl_actor_is(actor, NameStr(task->submitter)) ||
+		(task->has_login &&
+		 hitl_actor_is(actor, NameStr(task->submitter_login)));
 }
 
 bool
@@ -393,6 +412,19 @@ hitl_lease_check(const HitlTask *task, TimestampTz now)
  * Records
  */
 
+/* opens a table of records when it is first needed */
+static void
+open_record(HitlDesk *desk, HitlTable **table, const char *name)
+{
+	MemoryContext old;
+
+	if (*table != NULL)
+		return;
+	old = MemoryContextSwitchTo(desk->context);
+	*table = hitl_table_open(name);
+	MemoryContextSwitchTo(old);
+}
+
 static void
 write_event(HitlDesk *desk, const HitlTask *task,
 			const HitlTransition *transition, const char *kind, Jsonb *detail)
@@ -400,8 +432,7 @@ write_event(HitlDesk *desk, const HitlTask *task,
 	Datum		v[EVENT_NATTS];
 	bool		n[EVENT_NATTS] = {0};
 
-	if (desk->event == NULL)
-		desk->event = hitl_table_open("event");
+	open_record(desk, &desk->event, "event");
 	v[EVENT_ID] = Int64GetDatum(hitl_next_id("event_id_seq"));
 	v[EVENT_CREATED_AT] = TimestampTzGetDatum(transition->now);
 	v[EVENT_KIND] = CStringGetTextDatum(kind);
@@ -428,8 +459,7 @@ write_verdict(HitlDesk *desk, const HitlTask *task,
 	/* the row is ours now; getting it may have taken until the lease ended */
 	hitl_lease_check(task, now);
 
-	if (desk->verdict == NULL)
-		desk->verdict = hitl_table_open("verdict");
+	open_record(desk, &desk->verdict, "verdict");
 	v[VERDICT_ID] = Int64GetDatum(hitl_next_id("verdict_id_seq"));
 	v[VERDICT_CREATED_AT] = TimestampTzGetDatum(now);
 	v[VERDICT_DECISION] = UUIDPGetDatum(&task->decision);

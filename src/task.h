@@ -25,7 +25,9 @@ typedef struct HitlTask
 	int16		lane;
 	int32		tier;
 	double		sort_key;
-	Oid			submitter;
+	NameData	submitter;		/* a role's name: names survive a dump */
+	bool		has_login;
+	NameData	submitter_login;	/* behind SET ROLE, if another */
 	TimestampTz created_at;
 	bool		has_sla;
 	NameData	sla;
@@ -74,6 +76,7 @@ typedef struct HitlTransition
 /* the tables that transitions write; the records are opened when needed */
 typedef struct HitlDesk
 {
+	MemoryContext context;		/* where it lives */
 	HitlTable  *task;
 	HitlTable  *event;			/* NULL: not yet */
 	HitlTable  *verdict;
@@ -105,6 +108,8 @@ extern HitlWrite hitl_task_apply(HitlDesk *desk, HitlTask *task,
 								 const HitlTransition *transition,
 								 Snapshot snapshot, bool wait);
 
+/* whether the one who acts has submitted the decision */
+extern bool hitl_task_is_own(const HitlTask *task, const HitlActor *actor);
 /* whether this reviewer holds the task, under this token if one is given */
 extern bool hitl_task_is_mine(const HitlTask *task, const HitlActor *actor,
 							  const int64 *lease);

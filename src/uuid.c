@@ -5,7 +5,7 @@
  * 48 bits of milliseconds since 1970, then 12 bits of the fraction of the
  * millisecond (the RFC's method 3), then 62 random bits.  Within a session
  * each identifier is greater than the one before, also when the clock stands
- * still or goes back; between sessions the random bits keep them apart.
+ * still or goes back by seconds; between sessions the random bits keep them apart.
  * The time can be had back to the microsecond, so a decision's created_at
  * costs no second look at the clock.
  */
@@ -25,6 +25,13 @@
 
 /* the greatest time that 48 bits of milliseconds can hold */
 #define MAX_UNIX_USECS	(((INT64CONST(1) << 48) - 1) * 1000 + 999)
+
+/*
+ * How far ahead of the clock identifiers may run, in ticks of 1/4096 ms: ten
+ * seconds.  Beyond that they would carry a wrong clock's time, and all
+ * deadlines derived from it, until the right one catches up.
+ */
+#define MAX_LEAD	(UINT64CONST(10000) << 12)
 
 PG_FUNCTION_INFO_V1(hitl_uuidv7);
 PG_FUNCTION_INFO_V1(hitl_uuid_time);
@@ -70,9 +77,10 @@ hitl_uuidv7(PG_FUNCTION_ARGS)
 
 	if (usecs < 0)
 		usecs = 0;
+	/* a clock that was set back by much counts as right: see MAX_LEAD */
 	ticks = ((uint64) (usecs / 1000) << 12) |
 		(uint64) ((usecs % 1000) * 4096 / 1000);
-	if (ticks <= last)
+	if (ticks <= last && last - ticks < MAX_LEAD)
 		ticks = last + 1;
 	last = ticks;
 

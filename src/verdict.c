@@ -15,6 +15,7 @@
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
+#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
@@ -171,6 +172,7 @@ answer_again(const Given *given, const HitlActor *actor)
 	Datum		v[8];
 	bool		n[8];
 	char	   *outcome;
+	bool		mine;
 
 	hitl_spi_begin(&spi);
 	hitl_spi_run(&earlier_query, &arg, GetLatestSnapshot(), 1);
@@ -179,9 +181,10 @@ answer_again(const Given *given, const HitlActor *actor)
 	for (int i = 0; i < 8; i++)
 		v[i] = hitl_spi_value(0, i + 1, &n[i]);
 
-	if (!hitl_is_member(actor->reviewer, TextDatumGetCString(v[7])))
+	mine = strcmp(TextDatumGetCString(v[0]), NameStr(actor->reviewer->name)) == 0;
+	if (!mine && !hitl_is_member(actor->reviewer, TextDatumGetCString(v[7])))
 		hitl_not_holder(given->task, NULL, actor);
-	if (strcmp(TextDatumGetCString(v[0]), NameStr(actor->reviewer->name)) != 0 ||
+	if (!mine ||
 		strcmp(TextDatumGetCString(v[1]), hitl_action_name(given->action)) != 0 ||
 		!same_json(v[2], n[2], given->output) ||
 		!same_text(v[3], n[3], given->code) ||
@@ -226,11 +229,10 @@ check_amendment(const Given *given, const HitlTask *task)
 static void
 check_person(const HitlActor *actor, const HitlTask *task)
 {
-	if (OidIsValid(actor->reviewer->login) &&
-		actor->reviewer->login == task->submitter)
+	if (hitl_task_is_own(task, actor))
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_SELF_REVIEW),
-				 errmsg("reviewer \"%s\" submitted the decision of task " INT64_FORMAT,
+				 errmsg("who acts for reviewer \"%s\" submitted the decision of task " INT64_FORMAT,
 						NameStr(actor->reviewer->name), task->id),
 				 errhint("Release it to somebody else.")));
 }
@@ -255,8 +257,10 @@ decide(const Given *given)
 	hitl_desk_open(&desk);
 	do
 	{
-		Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+		Snapshot	snapshot;
 
+		CHECK_FOR_INTERRUPTS();
+		snapshot = RegisterSnapshot(GetTransactionSnapshot());
 		if (!hitl_task_find(&desk, given->task, snapshot, &task))
 		{
 			UnregisterSnapshot(snapshot);

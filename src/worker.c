@@ -45,17 +45,21 @@
 #include "utils/timestamp.h"
 
 #include "partition.h"
+#include "policy.h"
 #include "sla.h"
 #include "worker.h"
 
 /* tasks a batch, and so a transaction, of the worker */
 #define BATCH_SIZE			100
 
-/* when somebody else is at a row that is due */
+/* when somebody else is at a row that is due: doubled each time */
 #define BUSY_NAP_MS			20
 
 /* how often the launcher looks for new databases by itself */
 #define LAUNCHER_NAP_MS		10000
+
+/* between two looks, however often it is asked */
+#define LAUNCHER_REST_MS	100
 
 /* a worker that failed is started again after this, doubled each time */
 #define BACKOFF_MIN_MS		1000
@@ -84,8 +88,10 @@ typedef struct Shared
 {
 	LWLock	   *lock;			/* for all but wake_at */
 	PGPROC	   *launcher;
+	uint64		looked;			/* look_again when the launcher last looked */
 	uint64		epoch;			/* counts launchers; workers serve but one */
-	uint64		look_again;		/* counts requests to look at all databases */
+	uint64		look_again;		/* counts requests to look at a database */
+	Oid			asked_for;		/* of the last one; InvalidOid: of several */
 	int			nslots;
 	Slot		slot[FLEXIBLE_ARRAY_MEMBER];
 } Shared;
@@ -207,6 +213,8 @@ static void
 wake_launcher(void)
 {
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	shared->asked_for = shared->look_again == shared->looked ||
+		shared->asked_for == MyDatabaseId ? MyDatabaseId : InvalidOid;
 	shared->look_again++;
 	if (shared->launcher != NULL)
 		SetLatch(&shared->launcher->procLatch);
@@ -348,11 +356,12 @@ take_up(const BackgroundWorker *me)
 static long
 worker_pass(void)
 {
+	static int	busy_nap_ms = 0;
 	TimestampTz horizon = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
 													  sweep_interval_ms);
-	bool		busy;
-	int			done;
-	TimestampTz next;
+	bool		busy = false;
+	int			done = 0;
+	TimestampTz next = DT_NOEND;
 
 	/* whatever commits from here on, and is due before we look again, wakes us */
 	pg_atomic_write_u64(&served->wake_at, (uint64) horizon);
@@ -369,10 +378,13 @@ worker_pass(void)
 	if (served->state != SLOT_SERVING)
 		set_state(SLOT_SERVING);
 	PushActiveSnapshot(GetTransactionSnapshot());
-	done = hitl_sweep(BATCH_SIZE, &busy);
-	if (done == 0)
-		hitl_partitions_ensure();
-	next = hitl_next_wake();
+	if (hitl_in_use())
+	{
+		done = hitl_sweep(BATCH_SIZE, &busy);
+		if (done == 0)
+			hitl_partitions_ensure();
+		next = hitl_next_wake();
+	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();
 	pgstat_report_stat(true);
@@ -381,7 +393,11 @@ worker_pass(void)
 	if (done > 0)
 		return 0;
 	if (busy)
-		return BUSY_NAP_MS;
+	{
+		busy_nap_ms = busy_nap_ms == 0 ? BUSY_NAP_MS : busy_nap_ms * 2;
+		return busy_nap_ms = Min(busy_nap_ms, sweep_interval_ms);
+	}
+	busy_nap_ms = 0;
 	next = Min(next, horizon);
 	pg_atomic_write_u64(&served->wake_at, (uint64) next);
 	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
@@ -403,12 +419,16 @@ override_settings(void)
 		{"statement_timeout", "0"},
 		{"lock_timeout", "0"},
 		{"idle_in_transaction_session_timeout", "0"},
-		{"row_security", "on"},
+		{"transaction_timeout", "0"},	/* 17 */
 	};
 
 	for (int i = 0; i < (int) lengthof(settings); i++)
+	{
+		if (GetConfigOption(settings[i][0], true, false) == NULL)
+			continue;
 		SetConfigOption(settings[i][0], settings[i][1], PGC_SUSET,
 						PGC_S_OVERRIDE);
+	}
 }
 
 void
@@ -495,7 +515,9 @@ list_databases(void)
 		Form_pg_database form = (Form_pg_database) GETSTRUCT(tuple);
 		bool		found;
 
-		if (!form->datallowconn || form->datistemplate)
+		/* -2: left invalid by a DROP DATABASE that did not end */
+		if (!form->datallowconn || form->datistemplate ||
+			form->datconnlimit == -2)
 			continue;
 		db = hash_search(databases, &form->oid, HASH_ENTER, &found);
 		if (!found)
@@ -623,7 +645,10 @@ check_worker(Database *db, TimestampTz now)
 	db->slot = -1;
 	db->absent = (state == SLOT_ABSENT);
 	if (db->absent)
+	{
 		db->backoff_ms = 0;
+		db->retry_at = TimestampTzPlusMilliseconds(now, BACKOFF_MIN_MS);
+	}
 	else
 	{
 		if (TimestampDifferenceExceeds(db->started_at, now, HEALTHY_MS))
@@ -632,11 +657,32 @@ check_worker(Database *db, TimestampTz now)
 	}
 }
 
+/* what the pass under way was asked for */
+static bool asked = false;
+static Oid	asked_for = InvalidOid;
+
+static void
+take_requests(void)
+{
+	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
+	asked = shared->look_again != shared->looked;
+	asked_for = shared->asked_for;
+	shared->looked = shared->look_again;
+	LWLockRelease(shared->lock);
+}
+
+/* whether to see if the extension has come to a database that lacked it */
+static bool
+look_again(Oid database)
+{
+	return asked && (!OidIsValid(asked_for) || asked_for == database);
+}
+
 /*
  * One look at all databases.  Returns how long to sleep, in milliseconds.
  */
 static long
-launcher_pass(bool look_again)
+launcher_pass(void)
 {
 	TimestampTz now = GetCurrentTimestamp();
 	long		sleep_ms = LAUNCHER_NAP_MS;
@@ -656,9 +702,11 @@ launcher_pass(bool look_again)
 			(void) hash_search(databases, &db->oid, HASH_REMOVE, NULL);
 			continue;
 		}
-		if (db->absent && !look_again)
+		if (db->absent && !look_again(db->oid))
 			continue;
-		if (db->retry_at > now)
+		/* a clock that was set back does not keep it away for long */
+		if (db->retry_at > now &&
+			!TimestampDifferenceExceeds(now, db->retry_at, BACKOFF_MAX_MS))
 		{
 			sleep_ms = Min(sleep_ms,
 						   TimestampDifferenceMilliseconds(now, db->retry_at));
@@ -675,7 +723,6 @@ void
 hitl_launcher_main(Datum arg)
 {
 	HASHCTL		ctl;
-	uint64		seen = 0;
 	long		sleep_ms;
 
 	pqsignal(SIGTERM, die);
@@ -693,15 +740,11 @@ hitl_launcher_main(Datum arg)
 
 	for (;;)
 	{
-		uint64		asked;
-
-		LWLockAcquire(shared->lock, LW_SHARED);
-		asked = shared->look_again;
-		LWLockRelease(shared->lock);
+		take_requests();
 		MemoryContextSwitchTo(TopMemoryContext);	/* handles outlive passes */
-		sleep_ms = launcher_pass(asked != seen);
-		seen = asked;
-
+		sleep_ms = launcher_pass();
+		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
+						 LAUNCHER_REST_MS, PG_WAIT_EXTENSION);
 		nap(sleep_ms);
 	}
 }

@@ -19,7 +19,7 @@ INSERT INTO hand.task (decision, workflow, kind, queue, lane, tier, sort_key,
                        submitter, created_at, step, first_review_at,
                        resolution_at, due_at, wake_at)
 SELECT id, workflow, 'review', 'claims', lane, 1,
-       extract(epoch FROM created_at), current_user::regrole, created_at, 0,
+       extract(epoch FROM created_at), current_user, created_at, 0,
        'infinity', 'infinity', 'infinity', 'infinity'
   FROM filled;
 

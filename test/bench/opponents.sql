@@ -109,7 +109,7 @@ BEGIN
     SELECT NEW.id, NEW.workflow,
            CASE NEW.route WHEN 'review' THEN 'review' ELSE 'audit' END,
            p.queue, p.lane, 1, extract(epoch FROM NEW.created_at),
-           session_user::regrole, NEW.created_at, 0,
+           session_user, NEW.created_at, 0,
            'infinity', 'infinity', 'infinity', 'infinity'
       FROM plgate.policy AS p WHERE p.workflow = NEW.workflow;
     RETURN NULL;

@@ -399,6 +399,15 @@ CREATE TRIGGER gate BEFORE INSERT ON other EXECUTE FUNCTION hitl.gate();
 INSERT INTO other VALUES (1);
 \echo :SQLSTATE
 DROP TABLE other;
+CREATE TEMP TABLE other (LIKE hitl.decision);
+ALTER TABLE other ALTER id DROP NOT NULL, ALTER created_at DROP NOT NULL,
+    ALTER created_by DROP NOT NULL, ALTER route DROP NOT NULL, ALTER gate_route DROP NOT NULL,
+    ALTER reasons DROP NOT NULL, ALTER lane DROP NOT NULL, ALTER audit_u DROP NOT NULL,
+    ALTER propensity DROP NOT NULL, ALTER reversible DROP NOT NULL;
+CREATE TRIGGER enqueue AFTER INSERT ON other FOR EACH ROW EXECUTE FUNCTION hitl.enqueue();
+INSERT INTO other (workflow) VALUES ('gate');
+\echo :SQLSTATE
+DROP TABLE other;
 
 -- Nothing was left behind.
 SELECT route, count(*) FROM hitl.decision WHERE workflow = 'gate' GROUP BY 1 ORDER BY 1;

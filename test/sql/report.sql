@@ -111,7 +111,7 @@ SELECT (jsonb_populate_record(dump, jsonb_build_object(
 FROM dump, generate_series(1, 8) AS n;
 INSERT INTO hitl.task (decision, workflow, kind, queue, lane, tier, sort_key, submitter, created_at, step,
                        first_review_at, resolution_at, due_at, wake_at)
-SELECT id, workflow, 'audit', 'rep', 0, 1, 0, current_user::regrole, created_at, 0,
+SELECT id, workflow, 'audit', 'rep', 0, 1, 0, current_user, created_at, 0,
        'infinity', 'infinity', 'infinity', 'infinity'
 FROM hitl.decision WHERE workflow = 'rep weighted' AND audit_u < propensity AND route <> 'review';
 SELECT kind, hitl.approve(task, reviewer => 'rep_ann') FROM hitl.claim(1, '{rep}', 'rep_ann');

@@ -236,6 +236,55 @@ SELECT hitl.approve(:t, 'fine', 'ver_ann');
 SELECT note, length, paid FROM hitl.verdict WHERE task = :t;
 ROLLBACK;
 
+-- Nobody decides what they submitted: behind another role (SET ROLE), or while
+-- they act for somebody else.  A pooled login is nobody and may do both.
+BEGIN;
+CREATE ROLE regress_hitl_una;
+CREATE ROLE regress_hitl_app IN ROLE hitl_application;
+CREATE ROLE regress_hitl_pool IN ROLE hitl_application, hitl_delegate;
+GRANT hitl_reviewer, hitl_application, hitl_delegate, regress_hitl_app TO regress_hitl_una;
+SELECT hitl.add_reviewer('ver_una', 'regress_hitl_una'), hitl.join_queue('ver_una', 'ver2');
+SELECT hitl.join_queue('ver_bob', 'ver2');
+SET LOCAL SESSION AUTHORIZATION regress_hitl_una;
+SET LOCAL ROLE regress_hitl_app;
+INSERT INTO hitl.decision (workflow) VALUES ('ver2');
+RESET ROLE;
+SELECT count(*) AS own_behind_a_role FROM hitl.claim(1, '{ver2}');
+SELECT count(*) AS own_for_another FROM hitl.claim(1, '{ver2}', 'ver_bob');
+RESET SESSION AUTHORIZATION;
+SELECT submitter, submitter_login FROM hitl.task WHERE workflow = 'ver2';
+SELECT task AS t FROM hitl.claim(1, '{ver2}', 'ver_bob') \gset
+SET LOCAL SESSION AUTHORIZATION regress_hitl_una;
+SELECT pg_temp.refusal($$SELECT hitl.approve($1, reviewer => 'ver_bob')$$, :t);
+RESET SESSION AUTHORIZATION;
+SELECT hitl.approve(:t, reviewer => 'ver_bob');
+SET LOCAL SESSION AUTHORIZATION regress_hitl_pool;
+INSERT INTO hitl.decision (workflow) VALUES ('ver2');
+SELECT task AS t FROM hitl.claim(1, '{ver2}', 'ver_bob') \gset
+SELECT hitl.approve(:t, reviewer => 'ver_bob');
+RESET SESSION AUTHORIZATION;
+ROLLBACK;
+
+-- The first answer is given again wherever the task has gone meanwhile.
+BEGIN;
+INSERT INTO hitl.decision (workflow) VALUES ('ver2');
+SELECT hitl.join_queue('ver_bob', 'ver2');
+SELECT task AS t FROM hitl.claim(1, '{ver2}', 'ver_bob') \gset
+UPDATE hitl.task SET queue = 'ver' WHERE id = :t;
+SELECT hitl.leave_queue('ver_bob', 'ver2');
+SELECT hitl.approve(:t, reviewer => 'ver_bob');
+SELECT hitl.approve(:t, reviewer => 'ver_bob');
+ROLLBACK;
+
+-- A statement that changes a task and decides it at once is told so.
+BEGIN;
+INSERT INTO hitl.decision (workflow) VALUES ('ver2');
+SELECT hitl.join_queue('ver_bob', 'ver2');
+SELECT task AS t FROM hitl.claim(1, '{ver2}', 'ver_bob') \gset
+SELECT pg_temp.refusal($$UPDATE hitl.task SET sort_key = sort_key WHERE id = $1
+                         RETURNING hitl.approve(id, reviewer => 'ver_bob')$$, :t);
+ROLLBACK;
+
 -- All is in one state.
 SELECT count(*) AS violations FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision
 WHERE d.workflow = 'ver';

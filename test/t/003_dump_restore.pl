@@ -153,7 +153,7 @@ $node->safe_psql(
 			name := 'decision_' || to_char(month, 'YYYY_MM');
 			EXECUTE format('CREATE TABLE hitl.%I (LIKE hitl.decision INCLUDING DEFAULTS '
 						   'INCLUDING CONSTRAINTS)', name);
-			PERFORM hitl.index_partition(format('hitl.%I', name)::regclass);
+			PERFORM hitl.prepare_partition(format('hitl.%I', name)::regclass);
 			EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON hitl.%I '
 						   'FOR EACH STATEMENT EXECUTE FUNCTION hitl.refuse_change()', name);
 			EXECUTE format('ALTER TABLE hitl.%I ENABLE ALWAYS TRIGGER append_only_truncate', name);
