@@ -102,6 +102,7 @@ typedef struct Database
 	Oid			oid;			/* hash key */
 	bool		listed;			/* in pg_database at the last look */
 	bool		absent;			/* no extension when last looked */
+	bool		wanted;			/* asked for since a worker was started */
 	int			slot;			/* -1: no worker */
 	BackgroundWorkerHandle *handle;
 	TimestampTz started_at;
@@ -626,6 +627,7 @@ start_worker(Database *db, TimestampTz now)
 		return;
 	}
 	db->started_at = now;
+	db->wanted = false;
 }
 
 /*
@@ -657,25 +659,28 @@ check_worker(Database *db, TimestampTz now)
 	}
 }
 
-/* what the pass under way was asked for */
-static bool asked = false;
-static Oid	asked_for = InvalidOid;
-
+/*
+ * Marks the databases that a commit has asked us to look at again: those to
+ * which the extension may have come.
+ */
 static void
 take_requests(void)
 {
+	bool		asked;
+	Oid			asked_for;
+	HASH_SEQ_STATUS seq;
+	Database   *db;
+
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	asked = shared->look_again != shared->looked;
 	asked_for = shared->asked_for;
 	shared->looked = shared->look_again;
 	LWLockRelease(shared->lock);
-}
 
-/* whether to see if the extension has come to a database that lacked it */
-static bool
-look_again(Oid database)
-{
-	return asked && (!OidIsValid(asked_for) || asked_for == database);
+	hash_seq_init(&seq, databases);
+	while ((db = hash_seq_search(&seq)) != NULL)
+		db->wanted |= asked &&
+			(!OidIsValid(asked_for) || asked_for == db->oid);
 }
 
 /*
@@ -690,6 +695,7 @@ launcher_pass(void)
 	Database   *db;
 
 	list_databases();
+	take_requests();
 	hash_seq_init(&seq, databases);
 	while ((db = hash_seq_search(&seq)) != NULL)
 	{
@@ -702,7 +708,7 @@ launcher_pass(void)
 			(void) hash_search(databases, &db->oid, HASH_REMOVE, NULL);
 			continue;
 		}
-		if (db->absent && !look_again(db->oid))
+		if (db->absent && !db->wanted)
 			continue;
 		/* a clock that was set back does not keep it away for long */
 		if (db->retry_at > now &&
@@ -740,7 +746,6 @@ hitl_launcher_main(Datum arg)
 
 	for (;;)
 	{
-		take_requests();
 		MemoryContextSwitchTo(TopMemoryContext);	/* handles outlive passes */
 		sleep_ms = launcher_pass();
 		(void) WaitLatch(MyLatch, WL_TIMEOUT | WL_EXIT_ON_PM_DEATH,
