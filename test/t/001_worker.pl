@@ -215,6 +215,25 @@ poll_ok($node, 'one', q{SELECT t.queue = 'boss' FROM hitl.task t JOIN hitl.decis
 is(escalations('one', 'term'), 'escalated 1, escalated 2, escalated 3', 'each step once');
 
 #
+# What a database sets for its sessions is not meant for the worker
+#
+$pid = wait_for_worker($node, 'one');
+$node->safe_psql('postgres', "ALTER DATABASE one SET $_")
+  for 'default_transaction_read_only = on', 'default_transaction_isolation = serializable',
+  'default_transaction_deferrable = on', 'session_replication_role = replica',
+  'lock_timeout = 1', 'search_path = nowhere';
+$node->safe_psql('postgres', "SELECT pg_terminate_backend($pid)");
+$node->safe_psql(
+	'one', q{
+	SET default_transaction_read_only = off;
+	INSERT INTO hitl.decision (workflow, subject) VALUES ('steps', 'settings');
+});
+poll_ok($node, 'one', q{SELECT t.queue = 'boss' FROM hitl.task t JOIN hitl.decision d ON d.id = t.decision
+	WHERE d.subject = 'settings'}, 'the worker has settings of its own');
+is(escalations('one', 'settings'), 'escalated 1, escalated 2, escalated 3', 'each step once');
+$node->safe_psql('postgres', 'ALTER DATABASE one RESET ALL');
+
+#
 # A crash
 #
 $pid = wait_for_worker($node, 'one');
