@@ -154,9 +154,6 @@ $node->safe_psql(
 			EXECUTE format('CREATE TABLE hitl.%I (LIKE hitl.decision INCLUDING DEFAULTS '
 						   'INCLUDING CONSTRAINTS)', name);
 			PERFORM hitl.prepare_partition(format('hitl.%I', name)::regclass);
-			EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON hitl.%I '
-						   'FOR EACH STATEMENT EXECUTE FUNCTION hitl.refuse_change()', name);
-			EXECUTE format('ALTER TABLE hitl.%I ENABLE ALWAYS TRIGGER append_only_truncate', name);
 			EXECUTE format('ALTER TABLE hitl.decision ATTACH PARTITION hitl.%I FOR VALUES FROM (%L) TO (%L)',
 						   name, hitl.uuid_floor(month), hitl.uuid_floor(month + interval '1 month'));
 		END LOOP;
