@@ -10,6 +10,7 @@
 #include "hitl.h"
 
 #include "access/table.h"
+#include "access/xact.h"
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/fmgroids.h"
@@ -44,7 +45,7 @@ int
 hitl_sweep(int limit, bool *busy)
 {
 	TimestampTz now = GetCurrentTimestamp();
-	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	Snapshot	snapshot;
 	HitlDesk	desk;
 	HitlScan	scan;
 	ScanKeyData key;
@@ -53,6 +54,8 @@ hitl_sweep(int limit, bool *busy)
 											   ALLOCSET_DEFAULT_SIZES);
 	int			done = 0;
 
+	CommandCounterIncrement();	/* see what a claim has written so far */
+	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	*busy = false;
 	hitl_desk_open(&desk);
 	ScanKeyInit(&key, 1, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE,

@@ -237,6 +237,21 @@ WHERE holder = 'que_eve';
 SELECT subject FROM pg_temp.claim('que_eve', 5, '{que_short}') ORDER BY 1;
 ROLLBACK;
 
+-- A claim that gets less than it asked for looks whether the clock is behind:
+-- also at what it has just claimed.
+BEGIN;
+SELECT hitl.create_workflow('que short', 'que_short');
+SELECT hitl.join_queue('que_eve', 'que_short');
+INSERT INTO hitl.decision (workflow, subject) VALUES ('que short', 'late');
+UPDATE hitl.task SET resolution_at = now() - interval '1 hour', wake_at = now() - interval '1 hour',
+                     due_at = now() - interval '1 hour'
+WHERE queue = 'que_short';
+SELECT subject FROM pg_temp.claim('que_eve', 2, '{que_short}');
+SELECT kind, actor FROM hitl.event
+WHERE task = (SELECT max(id) FROM hitl.task WHERE queue = 'que_short') ORDER BY kind;
+SELECT holder, resolution_at, wake_at = lease_until AS wakes FROM hitl.task WHERE queue = 'que_short';
+ROLLBACK;
+
 -- A claim that is rolled back is none.
 BEGIN;
 SELECT subject FROM pg_temp.claim('que_bob');
