@@ -57,6 +57,32 @@ COMMENT ON COLUMN hitl.policy.lower IS 'confidence below it is rejected; 0: noth
 COMMENT ON COLUMN hitl.policy.audit_rate_approve IS 'share of automatic approvals drawn for a verdict afterwards, 0..1';
 COMMENT ON COLUMN hitl.policy.audit_rate_reject IS 'share of automatic rejections drawn for a verdict afterwards, 0..1';
 
+CREATE TABLE hitl.rule (
+    workflow  text COLLATE "C" NOT NULL,
+    version   int NOT NULL,
+    name      text COLLATE "C" NOT NULL,
+    position  int NOT NULL,
+    condition jsonpath NOT NULL,
+    route     text CHECK (route = 'review'),
+    lane      smallint CHECK (lane BETWEEN 0 AND 2),
+    tier      int CHECK (tier > 0),
+    queue     text COLLATE "C",
+    sla       text COLLATE "C",
+    question  text,
+    reason    text,
+    PRIMARY KEY (workflow, version, name)
+);
+COMMENT ON TABLE hitl.rule IS 'conditions of a policy version on the whole decision, and what follows when one holds; never changed';
+COMMENT ON COLUMN hitl.rule.position IS 'rules are looked at in this order, all of them';
+COMMENT ON COLUMN hitl.rule.condition IS 'a jsonpath predicate over one document with the columns of the decision as keys';
+COMMENT ON COLUMN hitl.rule.route IS 'review: the decision goes to a person; NULL: the rule is only recorded and shapes the task';
+COMMENT ON COLUMN hitl.rule.lane IS 'lane of the task; of several rules the most urgent';
+COMMENT ON COLUMN hitl.rule.tier IS 'least tier of the reviewer; of several rules the highest';
+COMMENT ON COLUMN hitl.rule.queue IS 'queue of the task; of several rules the first';
+COMMENT ON COLUMN hitl.rule.sla IS 'clocks of the task; of several rules the first';
+COMMENT ON COLUMN hitl.rule.question IS 'what the reviewer must answer; of several rules the first';
+COMMENT ON COLUMN hitl.rule.reason IS 'in words, for the reviewer; NULL: the condition itself';
+
 CREATE TABLE hitl.queue (
     name       text COLLATE "C" PRIMARY KEY,
     ordering   text NOT NULL DEFAULT 'due' CHECK (ordering IN ('due', 'fifo')),
@@ -135,7 +161,7 @@ DO $$
 DECLARE
     t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['workflow', 'policy', 'queue', 'reviewer', 'membership',
+    FOREACH t IN ARRAY ARRAY['workflow', 'policy', 'rule', 'queue', 'reviewer', 'membership',
                              'sla', 'escalation_step', 'decision_code'] LOOP
         EXECUTE format('CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE ON hitl.%I '
                        'FOR EACH ROW EXECUTE FUNCTION hitl.config_changed()', t);
@@ -147,16 +173,25 @@ BEGIN
 END
 $$;
 
--- A policy is cited by the decisions that it made: a fact.
-CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON hitl.policy
-    FOR EACH ROW EXECUTE FUNCTION hitl.refuse_change();
-CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON hitl.policy
-    FOR EACH STATEMENT EXECUTE FUNCTION hitl.refuse_change();
-ALTER TABLE hitl.policy ENABLE ALWAYS TRIGGER append_only;
-ALTER TABLE hitl.policy ENABLE ALWAYS TRIGGER append_only_truncate;
+-- A policy, with its rules, is cited by the decisions that it made: a fact.
+DO $$
+DECLARE
+    t text;
+BEGIN
+    FOREACH t IN ARRAY ARRAY['policy', 'rule'] LOOP
+        EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON hitl.%I '
+                       'FOR EACH ROW EXECUTE FUNCTION hitl.refuse_change()', t);
+        EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON hitl.%I '
+                       'FOR EACH STATEMENT EXECUTE FUNCTION hitl.refuse_change()', t);
+        EXECUTE format('ALTER TABLE hitl.%I ENABLE ALWAYS TRIGGER append_only', t);
+        EXECUTE format('ALTER TABLE hitl.%I ENABLE ALWAYS TRIGGER append_only_truncate', t);
+    END LOOP;
+END
+$$;
 
 SELECT pg_extension_config_dump('hitl.workflow', '');
 SELECT pg_extension_config_dump('hitl.policy', '');
+SELECT pg_extension_config_dump('hitl.rule', '');
 SELECT pg_extension_config_dump('hitl.queue', '');
 SELECT pg_extension_config_dump('hitl.reviewer', '');
 SELECT pg_extension_config_dump('hitl.membership', '');

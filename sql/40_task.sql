@@ -12,6 +12,7 @@ CREATE TABLE hitl.task (
     submitter       text COLLATE "C" NOT NULL,
     submitter_login text COLLATE "C",
     created_at      timestamptz NOT NULL,
+    question        text,
     sla             text COLLATE "C",
     step            int NOT NULL,
     first_review_at timestamptz NOT NULL,
@@ -31,6 +32,7 @@ COMMENT ON COLUMN hitl.task.tier IS 'the least tier of a reviewer who may take i
 COMMENT ON COLUMN hitl.task.sort_key IS 'order within queue and lane, by the queue''s ordering: least first, then by id';
 COMMENT ON COLUMN hitl.task.submitter IS 'the role that inserted the decision: the person whose login it is does not review it';
 COMMENT ON COLUMN hitl.task.submitter_login IS 'the login behind SET ROLE, where another: neither';
+COMMENT ON COLUMN hitl.task.question IS 'what the reviewer must answer, where a rule says so; NULL: the decision''s or workflow''s question';
 COMMENT ON COLUMN hitl.task.step IS 'escalation steps done';
 COMMENT ON COLUMN hitl.task.first_review_at IS 'deadline of the first claim; infinity: none, met, or breached and dealt with';
 COMMENT ON COLUMN hitl.task.resolution_at IS 'deadline of the verdict; infinity: none, or breached and dealt with';

@@ -84,6 +84,13 @@ AS $$
               WHEN 'auto_reject' THEN d.confidence < p.lower AND d.confidence >= 0 AND d.reversible
               ELSE d.gate_route = 'review' END, false)
   UNION ALL
+    SELECT 'I9', d.id, NULL, format('rule "%s" fired and the decision did not go to review', r.name)
+    FROM hitl.decision d
+    CROSS JOIN LATERAL jsonb_array_elements(d.reasons) x
+    JOIN hitl.rule r ON r.workflow = d.workflow AND r.version = d.policy_version
+                    AND r.name = x ->> 'rule' AND r.route = 'review'
+    WHERE d.gate_route <> 'review'
+  UNION ALL
     SELECT 'I9', d.id, NULL, 'route "' || d.route || '" does not follow from "' || d.gate_route || '"'
     FROM hitl.decision d
     WHERE d.route <> d.gate_route AND d.route <> 'review'
@@ -129,7 +136,8 @@ AS $$
         UNION ALL
         SELECT c.oid, c.relname, ARRAY['append_only', 'append_only_truncate']
         FROM pg_class c
-        WHERE c.oid IN ('hitl.verdict'::regclass, 'hitl.event'::regclass, 'hitl.policy'::regclass)
+        WHERE c.oid IN ('hitl.verdict'::regclass, 'hitl.event'::regclass, 'hitl.policy'::regclass,
+                        'hitl.rule'::regclass)
     )
     SELECT 'warning', 'worker', 'the library is not preloaded, so nothing happens by itself',
            'Add hitl to shared_preload_libraries and restart, or call hitl.tick() every second.'

@@ -42,7 +42,7 @@ GRANT SELECT (id, created_at, created_by, workflow, output, confidence, model, s
               reversible, cohort, tags, parent, policy_version, gate_route, route, reasons,
               lane, audit_u, propensity)
     ON hitl.decision TO hitl_viewer;
-GRANT SELECT ON hitl.verdict, hitl.event, hitl.task, hitl.workflow, hitl.policy, hitl.queue,
+GRANT SELECT ON hitl.verdict, hitl.event, hitl.task, hitl.workflow, hitl.policy, hitl.rule, hitl.queue,
     hitl.reviewer, hitl.membership, hitl.sla, hitl.escalation_step, hitl.decision_code
     TO hitl_viewer;
 GRANT SELECT ON hitl.outcome, hitl.label, hitl.workflow_report, hitl.calibration_state,
@@ -51,12 +51,15 @@ GRANT EXECUTE ON FUNCTION hitl.uuid_time(uuid), hitl.uuid_floor(timestamptz), hi
     TO hitl_viewer;
 
 GRANT EXECUTE ON FUNCTION hitl.check(), hitl.doctor() TO hitl_lead;
+GRANT EXECUTE ON FUNCTION hitl.policy_diff(text, int, int) TO hitl_viewer;
 
 GRANT EXECUTE ON FUNCTION
     hitl.create_queue(text, text, interval),
     hitl.create_workflow(text, text, text, regrole, int, text),
     hitl.set_mode(text, text),
     hitl.set_policy(text, float8, float8, float8, float8),
+    hitl.set_rule(text, text, jsonpath, text, int, int, text, text, text, text, int),
+    hitl.drop_rule(text, text),
     hitl.add_reviewer(text, regrole, int, int),
     hitl.join_queue(text, text), hitl.leave_queue(text, text),
     hitl.add_code(text, text, text),

@@ -32,7 +32,7 @@
 
 /* the tables whose changes count; oids are looked up when first needed */
 static const char *const config_table[] = {
-	"workflow", "policy", "queue", "reviewer", "membership", "sla",
+	"workflow", "policy", "rule", "queue", "reviewer", "membership", "sla",
 	"escalation_step", "decision_code"
 };
 static Oid	config_oid[lengthof(config_table)];

@@ -40,6 +40,7 @@
 #include "json.h"
 #include "policy.h"
 #include "random.h"
+#include "rule.h"
 #include "task.h"
 #include "uuid.h"
 
@@ -75,6 +76,7 @@ typedef struct ColumnMap
 	Oid			relid;			/* hash key */
 	bool		valid;
 	int			attnum[NCOLS];
+	int			key[HITL_RULE_NKEYS];	/* of what rules can name; 0: none */
 } ColumnMap;
 
 /* a row that was stamped and is not stored yet */
@@ -101,6 +103,9 @@ typedef struct Question
 	double		confidence;
 	const char *raw_confidence; /* what came instead */
 	const char *irreversible;	/* why it counts so; NULL: it can be undone */
+	HeapTuple	tuple;			/* for the rules */
+	TupleDesc	tupdesc;
+	const int  *key;
 } Question;
 
 typedef struct Answer
@@ -109,9 +114,18 @@ typedef struct Answer
 	Route		route;
 	double		propensity;
 	Jsonb	   *reasons;
+	HitlEffects effects;		/* of rules, on the task */
 } Answer;
 
+/* what rules want of the task of a row that is not stored yet */
+typedef struct Wish
+{
+	pg_uuid_t	id;				/* hash key */
+	HitlEffects effects;
+} Wish;
+
 static HTAB *column_maps = NULL;
+static HTAB *wishes = NULL;		/* of this transaction */
 static Stamped *stamped = NULL; /* by depth of triggers */
 static int	stamped_size = 0;
 
@@ -169,6 +183,7 @@ find_columns(ColumnMap *map, Relation rel)
 							format_type_be(column[i].type)),
 					 errhint("The triggers of hitl belong on hitl.decision alone.")));
 	}
+	hitl_rule_columns(tupdesc, map->key);
 	map->valid = true;
 }
 
@@ -307,16 +322,6 @@ route_name(Route route)
  * The decision on a decision.  Looks at nothing but its arguments.
  */
 
-static void
-add_reason(HitlJson *json, const char *trigger, const char *detail)
-{
-	hitl_json_begin_item(json);
-	hitl_json_text(json, "trigger", trigger);
-	hitl_json_null(json, "rule");
-	hitl_json_text(json, "detail", detail);
-	hitl_json_end_item(json);
-}
-
 static Route
 apply_thresholds(const Question *q, HitlJson *reasons)
 {
@@ -327,12 +332,12 @@ apply_thresholds(const Question *q, HitlJson *reasons)
 
 	if (!q->has_confidence)
 	{
-		add_reason(reasons, "confidence_invalid", q->raw_confidence);
+		hitl_add_reason(reasons, "confidence_invalid", NULL, q->raw_confidence);
 		return ROUTE_REVIEW;
 	}
 	if (w->policy_version == 0)
 	{
-		add_reason(reasons, "no_policy", "the workflow has no policy");
+		hitl_add_reason(reasons, "no_policy", NULL, "the workflow has no policy");
 		return ROUTE_REVIEW;
 	}
 
@@ -359,7 +364,7 @@ apply_thresholds(const Question *q, HitlJson *reasons)
 		op = ">=";
 		bound = w->lower;
 	}
-	add_reason(reasons, "confidence",
+	hitl_add_reason(reasons, "confidence", NULL,
 			   psprintf("%s %s %s", double_to_shortest_decimal(q->confidence), op,
 						double_to_shortest_decimal(bound)));
 	return route;
@@ -373,16 +378,20 @@ judge(const Question *q, Answer *a)
 
 	hitl_json_begin_array(&reasons);
 	a->gate_route = apply_thresholds(q, &reasons);
+	hitl_rules_apply(w->rules, w->nrules, w->rule_keys, q->tuple, q->tupdesc,
+					 q->key, q->has_confidence, &reasons, &a->effects);
+	if (a->effects.review)
+		a->gate_route = ROUTE_REVIEW;
 	if (q->irreversible)
 	{
 		a->gate_route = ROUTE_REVIEW;
-		add_reason(&reasons, "irreversible", q->irreversible);
+		hitl_add_reason(&reasons, "irreversible", NULL, q->irreversible);
 	}
 	a->route = a->gate_route;
 	if (w->mode == HITL_MODE_MANUAL)
 	{
 		a->route = ROUTE_REVIEW;
-		add_reason(&reasons, "mode", "manual");
+		hitl_add_reason(&reasons, "mode", NULL, "manual");
 	}
 	a->reasons = hitl_json_end_array(&reasons);
 
@@ -398,6 +407,66 @@ judge(const Question *q, Answer *a)
 			a->propensity = 1.0;
 			break;
 	}
+}
+
+/*
+ * Wishes of rules wait from the BEFORE trigger to the AFTER trigger, by id,
+ * for the length of the transaction.
+ */
+
+static void
+forget_wishes(void *arg)
+{
+	wishes = NULL;
+}
+
+static void
+make_wish(const pg_uuid_t *id, const HitlEffects *effects)
+{
+	static MemoryContext context;
+	Wish	   *wish;
+
+	if (effects->tier == 0 && effects->question == NULL &&
+		NameStr(effects->queue)[0] == '\0' && NameStr(effects->sla)[0] == '\0')
+		return;
+	if (wishes == NULL)
+	{
+		MemoryContextCallback *callback;
+		HASHCTL		ctl;
+
+		context = AllocSetContextCreate(TopTransactionContext, "hitl wishes",
+										ALLOCSET_SMALL_SIZES);
+		callback = MemoryContextAllocZero(context, sizeof(*callback));
+		callback->func = forget_wishes;
+		MemoryContextRegisterResetCallback(context, callback);
+		ctl.keysize = sizeof(pg_uuid_t);
+		ctl.entrysize = sizeof(Wish);
+		ctl.hcxt = context;
+		wishes = hash_create("hitl wishes", 32, &ctl,
+							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
+	}
+	wish = hash_search(wishes, id, HASH_ENTER, NULL);
+	wish->effects = *effects;
+	if (effects->question)		/* the cache may go before the transaction */
+		wish->effects.question = MemoryContextStrdup(context,
+													 effects->question);
+}
+
+static void
+grant_wish(HitlTaskSpec *spec)
+{
+	Wish	   *wish = NULL;
+
+	if (wishes)
+		wish = hash_search(wishes, &spec->decision, HASH_REMOVE, NULL);
+	if (wish == NULL)
+		return;
+	spec->tier = Max(spec->tier, wish->effects.tier);
+	if (NameStr(wish->effects.queue)[0] != '\0')
+		spec->queue = wish->effects.queue;
+	if (NameStr(wish->effects.sla)[0] != '\0')
+		spec->sla = wish->effects.sla;
+	spec->question = unconstify(char *, wish->effects.question);
 }
 
 /*
@@ -574,6 +643,9 @@ hitl_gate(PG_FUNCTION_ARGS)
 				 errmsg("the id of a decision is not a UUID of version 7"),
 				 errhint("Leave the column \"id\" to its default.")));
 	read_question(&question, v, n);
+	question.tuple = tuple;
+	question.tupdesc = tupdesc;
+	question.key = map->key;
 	judge(&question, &answer);
 
 	memset(&created_by, 0, sizeof(created_by));
@@ -586,7 +658,8 @@ hitl_gate(PG_FUNCTION_ARGS)
 	v[COL_GATE_ROUTE] = CStringGetTextDatum(route_name(answer.gate_route));
 	v[COL_ROUTE] = CStringGetTextDatum(route_name(answer.route));
 	v[COL_REASONS] = JsonbPGetDatum(answer.reasons);
-	v[COL_LANE] = Int16GetDatum(question.workflow->lane);
+	v[COL_LANE] = Int16GetDatum(answer.effects.lane >= 0 ?
+								answer.effects.lane : question.workflow->lane);
 	v[COL_AUDIT_U] = Float8GetDatum(hitl_random_uniform());
 	v[COL_PROPENSITY] = Float8GetDatum(answer.propensity);
 
@@ -594,6 +667,8 @@ hitl_gate(PG_FUNCTION_ARGS)
 	mine->needs_task = DatumGetFloat8(v[COL_AUDIT_U]) < answer.propensity;
 	mine->hash = hash_columns(v, n);
 	mine->pending = true;
+	if (mine->needs_task)
+		make_wish(&mine->id, &answer.effects);
 
 	for (int i = FIRST_WRITTEN; i < NCOLS; i++)
 	{
@@ -642,6 +717,7 @@ hitl_enqueue(PG_FUNCTION_ARGS)
 	Datum		v[NCOLS];
 	bool		n[NCOLS];
 	const HitlWorkflow *workflow;
+	HitlTaskSpec spec = {0};
 	char	   *route;
 
 	require_trigger(fcinfo, "hitl.enqueue", false);
@@ -658,9 +734,15 @@ hitl_enqueue(PG_FUNCTION_ARGS)
 				 errhint("The triggers of hitl belong on hitl.decision alone.")));
 	workflow = require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW]);
 	route = TextDatumGetCString(v[COL_ROUTE]);
-	hitl_task_create(DatumGetUUIDP(v[COL_ID]),
-					 strcmp(route, route_name(ROUTE_REVIEW)) != 0,
-					 DatumGetInt16(v[COL_LANE]),
-					 DatumGetTimestampTz(v[COL_CREATED_AT]), workflow);
+	spec.decision = *DatumGetUUIDP(v[COL_ID]);
+	spec.workflow = workflow->name;
+	spec.audit = strcmp(route, route_name(ROUTE_REVIEW)) != 0;
+	spec.queue = workflow->queue;
+	spec.lane = DatumGetInt16(v[COL_LANE]);
+	spec.tier = 1;
+	spec.sla = workflow->sla;
+	spec.created_at = DatumGetTimestampTz(v[COL_CREATED_AT]);
+	grant_wish(&spec);
+	hitl_task_create(&spec);
 	return PointerGetDatum(NULL);
 }

@@ -154,6 +154,11 @@ add_packet(const HitlTask *task, TimestampTz now, Snapshot snapshot,
 
 	workflow = hitl_workflow(NameStr(task->workflow),
 							 strlen(NameStr(task->workflow)));
+	if (task->question)
+	{
+		v[PACKET_QUESTION] = CStringGetTextDatum(task->question);
+		n[PACKET_QUESTION] = false;
+	}
 	if (n[PACKET_QUESTION] && workflow && workflow->question)
 	{
 		v[PACKET_QUESTION] = CStringGetTextDatum(workflow->question);

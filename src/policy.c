@@ -21,7 +21,7 @@ static HitlQuery load_query = {
 	.text =
 	"SELECT w.queue, w.lane, w.question, w.application::pg_catalog.oid,"
 	"       w.mode, p.version, p.upper, p.lower, p.audit_rate_approve,"
-	"       p.audit_rate_reject, s.name, s.first_review, s.resolution,"
+	"       p.audit_rate_reject, w.sla,"
 	"       ARRAY(SELECT c.code::pg_catalog.text FROM hitl.decision_code c"
 	"             WHERE c.workflow IS NULL"
 	"             OR c.workflow OPERATOR(pg_catalog.=) w.name ORDER BY 1)"
@@ -29,7 +29,6 @@ static HitlQuery load_query = {
 	"  LEFT JOIN hitl.policy p"
 	"    ON p.workflow OPERATOR(pg_catalog.=) w.name"
 	"   AND p.version OPERATOR(pg_catalog.=) w.policy_version"
-	"  LEFT JOIN hitl.sla s ON s.name OPERATOR(pg_catalog.=) w.sla"
 	" WHERE w.name OPERATOR(pg_catalog.=) $1",
 	.nargs = 1,
 	.argtypes = {TEXTOID}
@@ -46,14 +45,44 @@ enum
 {
 	COL_QUEUE = 1, COL_LANE, COL_QUESTION, COL_APPLICATION, COL_MODE,
 	COL_VERSION, COL_UPPER, COL_LOWER, COL_AUDIT_APPROVE, COL_AUDIT_REJECT,
-	COL_SLA, COL_FIRST_REVIEW, COL_RESOLUTION, COL_CODES
+	COL_SLA, COL_CODES
 };
 
+static HitlQuery rules_query = {
+	.text =
+	"SELECT r.name, r.condition, r.condition::pg_catalog.text, r.route,"
+	"       r.lane, r.tier, r.queue, r.sla, r.question,"
+	"       COALESCE(r.reason, r.condition::pg_catalog.text)"
+	"  FROM hitl.rule r"
+	" WHERE r.workflow OPERATOR(pg_catalog.=) $1"
+	"   AND r.version OPERATOR(pg_catalog.=) $2"
+	" ORDER BY r.position, r.name",
+	.nargs = 2,
+	.argtypes = {TEXTOID, INT4OID}
+};
+
+/* the columns of rules_query */
+enum
+{
+	RULE_NAME = 1, RULE_CONDITION, RULE_CONDITION_TEXT, RULE_ROUTE, RULE_LANE,
+	RULE_TIER, RULE_QUEUE, RULE_SLA, RULE_QUESTION, RULE_REASON
+};
+
+static HitlQuery sla_query = {
+	.text =
+	"SELECT first_review, resolution FROM hitl.sla"
+	" WHERE name OPERATOR(pg_catalog.=) $1",
+	.nargs = 1,
+	.argtypes = {TEXTOID}
+};
+
+static HTAB *slas = NULL;
+
 static void
-column_name(int number, NameData *to)
+column_name(uint64 row, int number, NameData *to)
 {
 	bool		isnull;
-	Datum		value = hitl_spi_value(0, number, &isnull);
+	Datum		value = hitl_spi_value(row, number, &isnull);
 
 	namestrcpy(to, isnull ? "" : TextDatumGetCString(value));
 }
@@ -77,15 +106,26 @@ column_interval(int number, Interval *to)
 	return !isnull;
 }
 
+static char *
+column_string(uint64 row, int number)
+{
+	bool		isnull;
+	Datum		value = hitl_spi_value(row, number, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
 static void
 forget(HitlWorkflow *w)
 {
-	if (w->question)
-		pfree(w->question);
-	if (w->codes)
-		pfree(DatumGetPointer(w->codes));
+	if (w->context)
+		MemoryContextDelete(w->context);
+	w->context = NULL;
 	w->question = NULL;
 	w->codes = (Datum) 0;
+	w->rules = NULL;
+	w->nrules = 0;
+	w->rule_keys = 0;
 	w->exists = false;
 	w->generation = 0;
 }
@@ -98,7 +138,7 @@ read_row(HitlWorkflow *w)
 	bool		isnull;
 	char	   *mode = NULL;
 
-	column_name(COL_QUEUE, &w->queue);
+	column_name(0, COL_QUEUE, &w->queue);
 	w->lane = DatumGetInt16(hitl_spi_value(0, COL_LANE, &isnull));
 
 	value = hitl_spi_value(0, COL_APPLICATION, &isnull);
@@ -123,15 +163,12 @@ read_row(HitlWorkflow *w)
 		w->mode = strcmp(mode, "in_loop") == 0 ?
 			HITL_MODE_IN_LOOP : HITL_MODE_MANUAL;
 
-	column_name(COL_SLA, &w->sla);
-	w->has_sla = NameStr(w->sla)[0] != '\0';
-	w->has_first_review = column_interval(COL_FIRST_REVIEW, &w->first_review);
-	w->has_resolution = column_interval(COL_RESOLUTION, &w->resolution);
+	column_name(0, COL_SLA, &w->sla);
 
-	old = MemoryContextSwitchTo(hitl_cache_context());
-	value = hitl_spi_value(0, COL_QUESTION, &isnull);
-	if (!isnull)
-		w->question = TextDatumGetCString(value);
+	w->context = AllocSetContextCreate(hitl_cache_context(), "hitl workflow",
+									   ALLOCSET_SMALL_SIZES);
+	old = MemoryContextSwitchTo(w->context);
+	w->question = column_string(0, COL_QUESTION);
 	value = hitl_spi_value(0, COL_CODES, &isnull);
 	w->codes = datumCopy(value, false, -1);
 	MemoryContextSwitchTo(old);
@@ -139,16 +176,63 @@ read_row(HitlWorkflow *w)
 }
 
 static void
+read_rule(HitlWorkflow *w, uint64 row)
+{
+	HitlRule   *rule = &w->rules[row];
+	Datum		value;
+	bool		isnull;
+
+	column_name(row, RULE_NAME, &rule->name);
+	value = hitl_spi_value(row, RULE_CONDITION, &isnull);
+	rule->condition = (JsonPath *) PG_DETOAST_DATUM_COPY(value);
+	rule->keys = hitl_rule_keys(column_string(row, RULE_CONDITION_TEXT));
+	rule->review = column_string(row, RULE_ROUTE) != NULL;
+	value = hitl_spi_value(row, RULE_LANE, &isnull);
+	rule->lane = isnull ? -1 : DatumGetInt16(value);
+	value = hitl_spi_value(row, RULE_TIER, &isnull);
+	rule->tier = isnull ? 0 : DatumGetInt32(value);
+	column_name(row, RULE_QUEUE, &rule->queue);
+	column_name(row, RULE_SLA, &rule->sla);
+	rule->question = column_string(row, RULE_QUESTION);
+	rule->reason = column_string(row, RULE_REASON);
+	w->rule_keys |= rule->keys;
+}
+
+static void
+read_rules(HitlWorkflow *w)
+{
+	MemoryContext old;
+
+	if (SPI_processed == 0)
+		return;
+	old = MemoryContextSwitchTo(w->context);
+	w->rules = palloc0(sizeof(HitlRule) * SPI_processed);
+	for (uint64 row = 0; row < SPI_processed; row++)
+		read_rule(w, row);
+	w->nrules = SPI_processed;
+	MemoryContextSwitchTo(old);
+}
+
+static void
 load(HitlWorkflow *w, uint64 generation)
 {
 	HitlSpi		spi;
-	Datum		arg = CStringGetTextDatum(NameStr(w->name));
+	Datum		args[2];
+	Snapshot	snapshot;
 
 	forget(w);
+	args[0] = CStringGetTextDatum(NameStr(w->name));
 	hitl_spi_begin(&spi);
-	hitl_spi_run(&load_query, &arg, GetLatestSnapshot(), 1);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	hitl_spi_run(&load_query, args, snapshot, 1);
 	if (SPI_processed > 0)
+	{
 		read_row(w);
+		args[1] = Int32GetDatum(w->policy_version);
+		hitl_spi_run(&rules_query, args, snapshot, 0);
+		read_rules(w);
+	}
+	UnregisterSnapshot(snapshot);
 	hitl_spi_end(&spi);
 	w->generation = generation;
 }
@@ -177,10 +261,37 @@ hitl_workflow(const char *name, size_t len)
 	if (!last->exists)
 	{
 		/* what callers make up is not remembered */
+		forget(last);
 		(void) hash_search(workflows, key, HASH_REMOVE, NULL);
 		last = NULL;
 	}
 	return last;
+}
+
+const HitlSla *
+hitl_sla(const char *name)
+{
+	uint64		generation = hitl_generation();
+	HitlSla    *sla = hitl_cache_entry(&slas, "hitl slas", sizeof(HitlSla),
+									   name);
+
+	if (sla->generation != generation)
+	{
+		HitlSpi		spi;
+		Datum		arg = CStringGetTextDatum(name);
+
+		sla->has_first_review = sla->has_resolution = false;
+		hitl_spi_begin(&spi);
+		hitl_spi_run(&sla_query, &arg, GetLatestSnapshot(), 1);
+		if (SPI_processed > 0)
+		{
+			sla->has_first_review = column_interval(1, &sla->first_review);
+			sla->has_resolution = column_interval(2, &sla->resolution);
+		}
+		hitl_spi_end(&spi);
+		sla->generation = generation;
+	}
+	return sla;
 }
 
 bool

@@ -7,6 +7,8 @@
 
 #include "utils/timestamp.h"
 
+#include "rule.h"
+
 typedef enum HitlMode
 {
 	HITL_MODE_MANUAL,
@@ -33,19 +35,32 @@ typedef struct HitlWorkflow
 	double		audit_rate_approve;
 	double		audit_rate_reject;
 
-	bool		has_sla;
-	NameData	sla;
+	NameData	sla;			/* empty: none */
+
+	int			nrules;
+	HitlRule   *rules;			/* in their order */
+	uint32		rule_keys;		/* the columns that any of them looks at */
+	MemoryContext context;		/* of question, codes and rules */
+} HitlWorkflow;
+
+typedef struct HitlSla
+{
+	NameData	name;			/* hash key */
+	uint64		generation;
 	bool		has_first_review;
 	Interval	first_review;
 	bool		has_resolution;
 	Interval	resolution;
-} HitlWorkflow;
+} HitlSla;
 
 /*
  * The workflow of this name, or NULL.  The result is good until the next call
  * of any function here or in people.h.
  */
 extern const HitlWorkflow *hitl_workflow(const char *name, size_t len);
+
+/* an SLA that does not exist has no clocks; doctor() says so */
+extern const HitlSla *hitl_sla(const char *name);
 
 /*
  * Whether there is a workflow.  A database without any is not in use, or is

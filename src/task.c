@@ -37,7 +37,7 @@
 enum
 {
 	TASK_ID, TASK_DECISION, TASK_WORKFLOW, TASK_KIND, TASK_QUEUE, TASK_LANE,
-	TASK_TIER, TASK_SORT_KEY, TASK_SUBMITTER, TASK_SUBMITTER_LOGIN, TASK_CREATED_AT, TASK_SLA,
+	TASK_TIER, TASK_SORT_KEY, TASK_SUBMITTER, TASK_SUBMITTER_LOGIN, TASK_CREATED_AT, TASK_QUESTION, TASK_SLA,
 	TASK_STEP, TASK_FIRST_REVIEW_AT, TASK_RESOLUTION_AT, TASK_DUE_AT,
 	TASK_WAKE_AT, TASK_HOLDER, TASK_LEASE, TASK_LEASE_UNTIL, TASK_CLAIMED_AT,
 	TASK_NATTS
@@ -194,8 +194,10 @@ hitl_task_read(TupleTableSlot *slot, HitlTask *task)
 	if (task->has_login)
 		get_name(slot, TASK_SUBMITTER_LOGIN, &task->submitter_login);
 	task->created_at = DatumGetTimestampTz(v[TASK_CREATED_AT]);
-	task->has_sla = !n[TASK_SLA];
-	if (task->has_sla)
+	task->question = n[TASK_QUESTION] ? NULL :
+		TextDatumGetCString(v[TASK_QUESTION]);
+	memset(&task->sla, 0, sizeof(task->sla));
+	if (!n[TASK_SLA])
 		get_name(slot, TASK_SLA, &task->sla);
 	task->step = DatumGetInt32(v[TASK_STEP]);
 	task->first_review_at = DatumGetTimestampTz(v[TASK_FIRST_REVIEW_AT]);
@@ -235,8 +237,11 @@ to_row(const HitlTask *task, Datum *v, bool *n)
 	v[TASK_SUBMITTER_LOGIN] = task->has_login ?
 		string_of(&task->submitter_login) : (Datum) 0;
 	v[TASK_CREATED_AT] = TimestampTzGetDatum(task->created_at);
-	n[TASK_SLA] = !task->has_sla;
-	v[TASK_SLA] = task->has_sla ? string_of(&task->sla) : (Datum) 0;
+	n[TASK_QUESTION] = task->question == NULL;
+	v[TASK_QUESTION] = task->question ?
+		CStringGetTextDatum(task->question) : (Datum) 0;
+	n[TASK_SLA] = NameStr(task->sla)[0] == '\0';
+	v[TASK_SLA] = string_of(&task->sla);
 	v[TASK_STEP] = Int32GetDatum(task->step);
 	v[TASK_FIRST_REVIEW_AT] = TimestampTzGetDatum(task->first_review_at);
 	v[TASK_RESOLUTION_AT] = TimestampTzGetDatum(task->resolution_at);
@@ -294,34 +299,34 @@ derive(HitlTask *task)
 }
 
 void
-hitl_task_create(const pg_uuid_t *decision, bool audit, int16 lane,
-				 TimestampTz created_at, const HitlWorkflow *workflow)
+hitl_task_create(const HitlTaskSpec *spec)
 {
+	const HitlSla *sla = hitl_sla(NameStr(spec->sla));
 	HitlTask	task = {0};
 	HitlTable  *table;
 	Datum		values[TASK_NATTS];
 	bool		nulls[TASK_NATTS];
 
-	task.decision = *decision;
-	task.workflow = workflow->name;
-	task.audit = audit;
-	task.queue = workflow->queue;
-	task.lane = lane;
-	task.tier = 1;
+	task.decision = spec->decision;
+	task.workflow = spec->workflow;
+	task.audit = spec->audit;
+	task.queue = spec->queue;
+	task.lane = spec->lane;
+	task.tier = spec->tier;
+	task.question = spec->question;
+	task.created_at = spec->created_at;
+	task.sla = spec->sla;
+	task.first_review_at = sla->has_first_review ?
+		add_span(spec->created_at, &sla->first_review) : DT_NOEND;
+	task.resolution_at = sla->has_resolution ?
+		add_span(spec->created_at, &sla->resolution) : DT_NOEND;
+	task.due_at = DT_NOEND;
 	namestrcpy(&task.submitter, GetUserNameFromId(GetOuterUserId(), false));
 	task.has_login = GetSessionUserId() != GetOuterUserId();
 	if (task.has_login)
 		namestrcpy(&task.submitter_login,
 				   GetUserNameFromId(GetSessionUserId(), false));
-	task.created_at = created_at;
-	task.has_sla = workflow->has_sla;
-	task.sla = workflow->sla;
-	task.first_review_at = workflow->has_first_review ?
-		add_span(created_at, &workflow->first_review) : DT_NOEND;
-	task.resolution_at = workflow->has_resolution ?
-		add_span(created_at, &workflow->resolution) : DT_NOEND;
-	task.due_at = DT_NOEND;
-	derive(&task);				/* may reload *workflow: not used below */
+	derive(&task);
 
 	table = hitl_table_open("task");
 	task.id = hitl_next_id("task_id_seq");
@@ -546,7 +551,7 @@ read_step(const HitlTask *task, Step *step)
 
 	memset(step, 0, sizeof(*step));
 	step->lane = -1;
-	if (!task->has_sla)
+	if (NameStr(task->sla)[0] == '\0')
 		return;
 	args[0] = string_of(&task->sla);
 	args[1] = Int32GetDatum(task->step + 1);

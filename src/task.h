@@ -13,7 +13,7 @@
 #include "policy.h"
 #include "store.h"
 
-/* a row of hitl.task; nothing in it points into a buffer */
+/* a row of hitl.task; nothing in it points into a buffer (question is a copy) */
 typedef struct HitlTask
 {
 	ItemPointerData tid;
@@ -29,8 +29,8 @@ typedef struct HitlTask
 	bool		has_login;
 	NameData	submitter_login;	/* behind SET ROLE, if another */
 	TimestampTz created_at;
-	bool		has_sla;
-	NameData	sla;
+	char	   *question;		/* NULL: the decision's or the workflow's */
+	NameData	sla;			/* empty: none */
 	int32		step;
 	TimestampTz first_review_at;
 	TimestampTz resolution_at;
@@ -91,12 +91,21 @@ extern void hitl_task_read(TupleTableSlot *slot, HitlTask *task);
 extern bool hitl_task_find(HitlDesk *desk, int64 id, Snapshot snapshot,
 						   HitlTask *task);
 
-/*
- * Makes the task of a decision.
- */
-extern void hitl_task_create(const pg_uuid_t *decision, bool audit, int16 lane,
-							 TimestampTz created_at,
-							 const HitlWorkflow *workflow);
+/* what the gate wants of a task */
+typedef struct HitlTaskSpec
+{
+	pg_uuid_t	decision;
+	NameData	workflow;
+	bool		audit;
+	NameData	queue;
+	int16		lane;
+	int32		tier;
+	NameData	sla;			/* empty: none */
+	char	   *question;		/* NULL: the decision's or the workflow's */
+	TimestampTz created_at;
+} HitlTaskSpec;
+
+extern void hitl_task_create(const HitlTaskSpec *spec);
 
 /*
  * The one transition function.  Whoever calls has found the act lawful for
