@@ -26,6 +26,7 @@ CREATE TABLE hitl.workflow (
     application    regrole,
     mode           text CHECK (mode IN ('manual', 'in_loop')),
     policy_version int,
+    kill_reason    text,
     created_at     timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE hitl.workflow IS 'a kind of decision';
@@ -36,6 +37,7 @@ COMMENT ON COLUMN hitl.workflow.question IS 'what the reviewer must answer';
 COMMENT ON COLUMN hitl.workflow.application IS 'only its members may insert decisions, and they read the outcomes; NULL: every hitl_application';
 COMMENT ON COLUMN hitl.workflow.mode IS 'manual: all to people; in_loop: the policy decides; NULL: manual until the policy has a threshold, then in_loop';
 COMMENT ON COLUMN hitl.workflow.policy_version IS 'the policy in force; NULL: none, all to people';
+COMMENT ON COLUMN hitl.workflow.kill_reason IS 'why nothing is automatic until somebody resumes; NULL: not killed';
 
 CREATE TABLE hitl.policy (
     workflow           text COLLATE "C" NOT NULL,

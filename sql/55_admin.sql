@@ -174,6 +174,43 @@ $$;
 COMMENT ON FUNCTION hitl.set_mode(text, text)
     IS 'manual: all decisions to people; in_loop: the policy decides';
 
+CREATE FUNCTION hitl.kill(workflow text, reason text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    PERFORM hitl.require_workflow(workflow);
+    IF reason IS NULL OR btrim(reason) = '' THEN
+        RAISE EXCEPTION 'to kill workflow "%" needs a reason', workflow
+            USING ERRCODE = 'invalid_parameter_value', HINT = 'Whoever resumes it will read it.';
+    END IF;
+    UPDATE hitl.workflow w SET kill_reason = reason WHERE w.name = kill.workflow;
+    PERFORM hitl.log_event('killed', workflow, jsonb_build_object('reason', reason));
+END
+$$;
+COMMENT ON FUNCTION hitl.kill(text, text)
+    IS 'sends every decision of the workflow to people until hitl.resume: once this has committed, no statement that starts later decides anything automatically';
+
+CREATE FUNCTION hitl.resume(workflow text)
+RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    flow CONSTANT hitl.workflow := hitl.require_workflow(workflow);
+BEGIN
+    IF flow.kill_reason IS NULL THEN
+        RAISE EXCEPTION 'workflow "%" is not killed', workflow
+            USING ERRCODE = 'object_not_in_prerequisite_state';
+    END IF;
+    UPDATE hitl.workflow w SET kill_reason = NULL WHERE w.name = resume.workflow;
+    PERFORM hitl.log_event('resumed', workflow, jsonb_build_object('killed_for', flow.kill_reason));
+END
+$$;
+COMMENT ON FUNCTION hitl.resume(text)
+    IS 'ends a kill: the mode and policy as they are count again; 55000 if the workflow is not killed';
+
 -- Starts the next version: the policy as it is, with its rules.
 CREATE FUNCTION hitl.next_policy(workflow text, without text DEFAULT NULL, OUT made hitl.policy)
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

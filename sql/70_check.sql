@@ -189,6 +189,11 @@ AS $$
     FROM hitl.workflow w
     WHERE w.policy_version IS NULL
   UNION ALL
+    SELECT 'warning', 'workflow ' || w.name, format('is killed, so all its decisions go to people: %s', w.kill_reason),
+           format('SELECT hitl.resume(%L), when the cause is mended.', w.name)
+    FROM hitl.workflow w
+    WHERE w.kill_reason IS NOT NULL
+  UNION ALL
     SELECT 'error', 'workflow ' || w.name, format('its queue "%s" does not exist', w.queue),
            format('SELECT hitl.create_queue(%L).', w.queue)
     FROM hitl.workflow w

@@ -100,6 +100,92 @@ COMMENT ON COLUMN hitl.workflow_report.rejections_audited IS 'verdicts behind fa
 COMMENT ON COLUMN hitl.workflow_report.false_rejection_rate_lo IS 'lower Wilson limit, level 0.95';
 COMMENT ON COLUMN hitl.workflow_report.false_rejection_rate_hi IS 'upper Wilson limit';
 
+-- The reason "confidence" stands in every decision; it fired where the
+-- thresholds by themselves asked for a person.
+CREATE VIEW hitl.trigger_report WITH (security_invoker = true, security_barrier = true) AS
+SELECT f.workflow, f.trigger, f.rule, count(*) AS fired,
+       count(*)::float8 / n.decisions AS share,
+       count(f.action) AS judged,
+       count(*) FILTER (WHERE f.action <> 'approve') AS overridden,
+       count(*) FILTER (WHERE f.action <> 'approve')::float8 / nullif(count(f.action), 0) AS override_rate
+FROM (SELECT d.workflow, r.reason ->> 'trigger' AS trigger, r.reason ->> 'rule' AS rule,
+             (SELECT v.action FROM hitl.verdict v
+              WHERE v.decision = d.id AND v.final
+              ORDER BY v.id DESC LIMIT 1) AS action
+      FROM hitl.decision d
+      CROSS JOIN LATERAL jsonb_array_elements(d.reasons) AS r (reason)
+      LEFT JOIN hitl.policy p ON p.workflow = d.workflow AND p.version = d.policy_version
+      WHERE r.reason ->> 'trigger' <> 'confidence'
+         OR NOT (coalesce(d.confidence >= p.upper, false) OR coalesce(d.confidence < p.lower, false))) f
+JOIN (SELECT d.workflow, count(*) AS decisions FROM hitl.decision d GROUP BY d.workflow) n
+     ON n.workflow = f.workflow
+GROUP BY f.workflow, f.trigger, f.rule, n.decisions;
+COMMENT ON VIEW hitl.trigger_report IS 'per workflow: how often each trigger fires, and how often people then override: which rules earn their keep';
+COMMENT ON COLUMN hitl.trigger_report.trigger IS 'confidence, confidence_invalid, no_policy, irreversible, mode, killed or rule';
+COMMENT ON COLUMN hitl.trigger_report.rule IS 'name of the rule, of all versions of the policy; NULL for other triggers';
+COMMENT ON COLUMN hitl.trigger_report.fired IS 'decisions in which it fired';
+COMMENT ON COLUMN hitl.trigger_report.share IS 'fired / decisions of the workflow';
+COMMENT ON COLUMN hitl.trigger_report.judged IS 'of these, judged by people';
+COMMENT ON COLUMN hitl.trigger_report.overridden IS 'of these, rejected or amended';
+COMMENT ON COLUMN hitl.trigger_report.override_rate IS 'overridden / judged';
+
+CREATE FUNCTION hitl.explain(decision uuid)
+RETURNS SETOF text
+LANGUAGE sql STABLE PARALLEL RESTRICTED
+SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' SET timezone = 'UTC'
+AS $$
+    SELECT line
+    FROM (
+        SELECT d.created_at AS at, 1 AS place, 0::bigint AS n,
+               format('%s: a decision of workflow "%s" was inserted by "%s"%s.',
+                      d.created_at, d.workflow, d.created_by,
+                      CASE WHEN d.confidence IS NULL THEN ' without a confidence'
+                           ELSE format(' with confidence %s', d.confidence) END) AS line
+        FROM hitl.decision d WHERE d.id = explain.decision
+      UNION ALL
+        SELECT d.created_at, 2, 0,
+               CASE WHEN d.policy_version IS NULL THEN 'The workflow had no policy.'
+                    ELSE format('Policy version %s approves %s and rejects %s.', p.version,
+                                coalesce('from ' || p.upper, 'nothing'),
+                                CASE WHEN p.lower > 0 THEN 'below ' || p.lower ELSE 'nothing' END) END
+        FROM hitl.decision d
+        LEFT JOIN hitl.policy p ON p.workflow = d.workflow AND p.version = d.policy_version
+        WHERE d.id = explain.decision
+      UNION ALL
+        SELECT d.created_at, 3, r.n,
+               format('Trigger %s: %s.', concat_ws(' ', r.reason ->> 'trigger', '"' || (r.reason ->> 'rule') || '"'),
+                      r.reason ->> 'detail')
+        FROM hitl.decision d,
+             jsonb_array_elements(d.reasons) WITH ORDINALITY AS r (reason, n)
+        WHERE d.id = explain.decision
+      UNION ALL
+        SELECT d.created_at, 4, 0,
+               CASE d.route WHEN 'review' THEN format('So it went to a person, in lane %s.', d.lane)
+                            WHEN 'auto_approve' THEN 'So it was approved'
+                            ELSE 'So it was rejected' END
+               || CASE WHEN d.route = 'review' THEN ''
+                       WHEN d.audit_u < d.propensity THEN format(', and drawn for an audit (rate %s).', d.propensity)
+                       ELSE format(', and not drawn for an audit (rate %s).', d.propensity) END
+        FROM hitl.decision d WHERE d.id = explain.decision
+      UNION ALL
+        SELECT e.created_at, 5, e.id, format('%s: %s by "%s".', e.created_at, replace(e.kind, '_', ' '), e.actor)
+        FROM hitl.event e WHERE e.decision = explain.decision
+      UNION ALL
+        SELECT v.created_at, 6, v.id,
+               format('%s: %s by "%s" after %s s%s%s.', v.created_at, v.outcome, v.reviewer,
+                      round(v.seconds::numeric, 1), ' (' || v.code || ')', ': ' || v.note)
+        FROM hitl.verdict v WHERE v.decision = explain.decision
+      UNION ALL
+        SELECT 'infinity', 7, t.id,
+               CASE WHEN t.holder IS NULL THEN format('It waits in queue "%s".', t.queue)
+                    ELSE format('"%s" holds it until %s.', t.holder, t.lease_until) END
+        FROM hitl.task t WHERE t.decision = explain.decision
+    ) AS story
+    ORDER BY at, place, n
+$$;
+COMMENT ON FUNCTION hitl.explain(uuid)
+    IS 'why this decision went where it went and what became of it, in words, a line each, times in UTC; no row for a decision that is not there';
+
 CREATE VIEW hitl.calibration_state WITH (security_invoker = true, security_barrier = true) AS
 SELECT l.workflow, l.model,
        count(*) AS decisions,

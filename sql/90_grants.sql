@@ -45,18 +45,18 @@ GRANT SELECT (id, created_at, created_by, workflow, output, confidence, model, s
 GRANT SELECT ON hitl.verdict, hitl.event, hitl.task, hitl.workflow, hitl.policy, hitl.rule, hitl.queue,
     hitl.reviewer, hitl.membership, hitl.sla, hitl.escalation_step, hitl.decision_code
     TO hitl_viewer;
-GRANT SELECT ON hitl.outcome, hitl.label, hitl.workflow_report, hitl.calibration_state,
+GRANT SELECT ON hitl.outcome, hitl.label, hitl.workflow_report, hitl.trigger_report, hitl.calibration_state,
     hitl.calibration, hitl.reliability, hitl.queue_status TO hitl_viewer;
 GRANT EXECUTE ON FUNCTION hitl.uuid_time(uuid), hitl.uuid_floor(timestamptz), hitl.actor()
     TO hitl_viewer;
 
 GRANT EXECUTE ON FUNCTION hitl.check(), hitl.doctor() TO hitl_lead;
-GRANT EXECUTE ON FUNCTION hitl.policy_diff(text, int, int) TO hitl_viewer;
+GRANT EXECUTE ON FUNCTION hitl.policy_diff(text, int, int), hitl.explain(uuid) TO hitl_viewer;
 
 GRANT EXECUTE ON FUNCTION
     hitl.create_queue(text, text, interval),
     hitl.create_workflow(text, text, text, regrole, int, text),
-    hitl.set_mode(text, text),
+    hitl.set_mode(text, text), hitl.kill(text, text), hitl.resume(text),
     hitl.set_policy(text, float8, float8, float8, float8),
     hitl.set_rule(text, text, jsonpath, text, int, int, text, text, text, text, int),
     hitl.drop_rule(text, text),

@@ -393,6 +393,11 @@ judge(const Question *q, Answer *a)
 		a->route = ROUTE_REVIEW;
 		hitl_add_reason(&reasons, "mode", NULL, "manual");
 	}
+	if (w->kill_reason)
+	{
+		a->route = ROUTE_REVIEW;
+		hitl_add_reason(&reasons, "killed", NULL, w->kill_reason);
+	}
 	a->reasons = hitl_json_end_array(&reasons);
 
 	switch (a->route)

@@ -21,7 +21,7 @@ static HitlQuery load_query = {
 	.text =
 	"SELECT w.queue, w.lane, w.question, w.application::pg_catalog.oid,"
 	"       w.mode, p.version, p.upper, p.lower, p.audit_rate_approve,"
-	"       p.audit_rate_reject, w.sla,"
+	"       p.audit_rate_reject, w.sla, w.kill_reason,"
 	"       ARRAY(SELECT c.code::pg_catalog.text FROM hitl.decision_code c"
 	"             WHERE c.workflow IS NULL"
 	"             OR c.workflow OPERATOR(pg_catalog.=) w.name ORDER BY 1)"
@@ -45,7 +45,7 @@ enum
 {
 	COL_QUEUE = 1, COL_LANE, COL_QUESTION, COL_APPLICATION, COL_MODE,
 	COL_VERSION, COL_UPPER, COL_LOWER, COL_AUDIT_APPROVE, COL_AUDIT_REJECT,
-	COL_SLA, COL_CODES
+	COL_SLA, COL_KILL_REASON, COL_CODES
 };
 
 static HitlQuery rules_query = {
@@ -121,6 +121,7 @@ forget(HitlWorkflow *w)
 	if (w->context)
 		MemoryContextDelete(w->context);
 	w->context = NULL;
+	w->kill_reason = NULL;
 	w->question = NULL;
 	w->codes = (Datum) 0;
 	w->rules = NULL;
@@ -168,6 +169,7 @@ read_row(HitlWorkflow *w)
 	w->context = AllocSetContextCreate(hitl_cache_context(), "hitl workflow",
 									   ALLOCSET_SMALL_SIZES);
 	old = MemoryContextSwitchTo(w->context);
+	w->kill_reason = column_string(0, COL_KILL_REASON);
 	w->question = column_string(0, COL_QUESTION);
 	value = hitl_spi_value(0, COL_CODES, &isnull);
 	w->codes = datumCopy(value, false, -1);

@@ -25,6 +25,7 @@ typedef struct HitlWorkflow
 	Oid			application;	/* InvalidOid: any */
 	int16		lane;
 	NameData	queue;
+	char	   *kill_reason;	/* NULL: not killed */
 	char	   *question;		/* NULL: none */
 	Datum		codes;			/* text[]: the vocabulary */
 
@@ -40,7 +41,7 @@ typedef struct HitlWorkflow
 	int			nrules;
 	HitlRule   *rules;			/* in their order */
 	uint32		rule_keys;		/* the columns that any of them looks at */
-	MemoryContext context;		/* of question, codes and rules */
+	MemoryContext context;		/* of what is pointed to here */
 } HitlWorkflow;
 
 typedef struct HitlSla
