@@ -25,8 +25,8 @@ COMMENT ON COLUMN hitl.outcome.decided_at IS 'when the outcome came about; NULL 
 -- that could not be audited (propensity 0) stand for no others and are
 -- counted apart.
 CREATE VIEW hitl.label WITH (security_invoker = true, security_barrier = true) AS
-SELECT d.id, d.created_at, d.workflow, d.model, d.route, d.confidence, d.propensity,
-       v.action = 'approve' AS correct, v.action, v.code, v.reviewer, v.seconds,
+SELECT d.id, d.created_at, d.workflow, d.model, d.policy_version, d.route, d.reasons,
+       d.confidence, d.propensity, v.action = 'approve' AS correct, v.action, v.code, v.reviewer, v.seconds,
        v.created_at AS labelled_at
 FROM hitl.decision d
 LEFT JOIN LATERAL (SELECT v.action, v.code, v.reviewer, v.seconds, v.created_at
@@ -35,6 +35,8 @@ LEFT JOIN LATERAL (SELECT v.action, v.code, v.reviewer, v.seconds, v.created_at
                    ORDER BY v.id DESC
                    LIMIT 1) v ON true;
 COMMENT ON VIEW hitl.label IS 'each decision with what people found: the ground of every rate';
+COMMENT ON COLUMN hitl.label.policy_version IS 'the policy applied; NULL: there was none';
+COMMENT ON COLUMN hitl.label.reasons IS 'everything that fired: array of {trigger, rule, detail}';
 COMMENT ON COLUMN hitl.label.correct IS 'whether the proposal was right; NULL: nobody looked';
 COMMENT ON COLUMN hitl.label.propensity IS 'probability with which somebody was to look; a label weighs 1/propensity';
 COMMENT ON COLUMN hitl.label.route IS 'auto_approve, auto_reject or review';
@@ -108,15 +110,12 @@ SELECT f.workflow, f.trigger, f.rule, count(*) AS fired,
        count(f.action) AS judged,
        count(*) FILTER (WHERE f.action <> 'approve') AS overridden,
        count(*) FILTER (WHERE f.action <> 'approve')::float8 / nullif(count(f.action), 0) AS override_rate
-FROM (SELECT d.workflow, r.reason ->> 'trigger' AS trigger, r.reason ->> 'rule' AS rule,
-             (SELECT v.action FROM hitl.verdict v
-              WHERE v.decision = d.id AND v.final
-              ORDER BY v.id DESC LIMIT 1) AS action
-      FROM hitl.decision d
-      CROSS JOIN LATERAL jsonb_array_elements(d.reasons) AS r (reason)
-      LEFT JOIN hitl.policy p ON p.workflow = d.workflow AND p.version = d.policy_version
+FROM (SELECT l.workflow, r.reason ->> 'trigger' AS trigger, r.reason ->> 'rule' AS rule, l.action
+      FROM hitl.label l
+      CROSS JOIN LATERAL jsonb_array_elements(l.reasons) AS r (reason)
+      LEFT JOIN hitl.policy p ON p.workflow = l.workflow AND p.version = l.policy_version
       WHERE r.reason ->> 'trigger' <> 'confidence'
-         OR NOT (coalesce(d.confidence >= p.upper, false) OR coalesce(d.confidence < p.lower, false))) f
+         OR NOT (coalesce(l.confidence >= p.upper, false) OR coalesce(l.confidence < p.lower, false))) f
 JOIN (SELECT d.workflow, count(*) AS decisions FROM hitl.decision d GROUP BY d.workflow) n
      ON n.workflow = f.workflow
 GROUP BY f.workflow, f.trigger, f.rule, n.decisions;

@@ -21,8 +21,6 @@
  */
 #include "hitl.h"
 
-#include <math.h>
-
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
@@ -166,15 +164,8 @@ find_columns(ColumnMap *map, Relation rel)
 
 	for (int i = 0; i < NCOLS; i++)
 	{
-		map->attnum[i] = 0;
-		for (int att = 0; att < tupdesc->natts; att++)
-		{
-			Form_pg_attribute attr = TupleDescAttr(tupdesc, att);
-
-			if (!attr->attisdropped && attr->atttypid == column[i].type &&
-				strcmp(NameStr(attr->attname), column[i].name) == 0)
-				map->attnum[i] = att + 1;
-		}
+		map->attnum[i] = hitl_find_column(tupdesc, column[i].name,
+										  column[i].type);
 		if (map->attnum[i] == 0)
 			ereport(ERROR,
 					(errcode(ERRCODE_DATATYPE_MISMATCH),

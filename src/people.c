@@ -65,7 +65,6 @@ hitl_queue(const char *name)
 		bool		isnull;
 
 		/* what stands in the table's defaults */
-		q->exists = false;
 		q->ordering = HITL_ORDER_DUE;
 		memset(&q->lease, 0, sizeof(Interval));
 		q->lease.time = 15 * USECS_PER_MINUTE;
@@ -76,7 +75,6 @@ hitl_queue(const char *name)
 		{
 			char	   *ordering;
 
-			q->exists = true;
 			ordering = TextDatumGetCString(hitl_spi_value(0, 1, &isnull));
 			if (strcmp(ordering, "fifo") == 0)
 				q->ordering = HITL_ORDER_FIFO;

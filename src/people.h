@@ -17,7 +17,6 @@ typedef struct HitlQueue
 {
 	NameData	name;			/* hash key */
 	uint64		generation;
-	bool		exists;
 	HitlOrdering ordering;
 	Interval	lease;
 } HitlQueue;

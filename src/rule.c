@@ -23,6 +23,7 @@
 #include "utils/uuid.h"
 
 #include "rule.h"
+#include "store.h"
 
 static const struct
 {
@@ -42,17 +43,7 @@ void
 hitl_rule_columns(TupleDesc tupdesc, int *attnums)
 {
 	for (int i = 0; i < HITL_RULE_NKEYS; i++)
-	{
-		attnums[i] = 0;
-		for (int att = 0; att < tupdesc->natts; att++)
-		{
-			Form_pg_attribute attr = TupleDescAttr(tupdesc, att);
-
-			if (!attr->attisdropped && attr->atttypid == key[i].type &&
-				strcmp(NameStr(attr->attname), key[i].name) == 0)
-				attnums[i] = att + 1;
-		}
-	}
+		attnums[i] = hitl_find_column(tupdesc, key[i].name, key[i].type);
 }
 
 /*

@@ -1,6 +1,7 @@
 /*
  * store.c
- *		Writes rows of the extension's own tables, and walks their indexes.
+ *		Writes rows of the extension's own tables, walks their indexes, finds
+ *		their columns.
  *
  * The hot paths (gate, claim, verdict, sweep) know the row and its place
  * already; going through the executor here, instead of through SQL, spares
@@ -276,6 +277,20 @@ hitl_scan_end(HitlScan *scan)
 	index_endscan(scan->scan);
 	ExecDropSingleTupleTableSlot(scan->slot);
 	index_close(scan->index, AccessShareLock);
+}
+
+int
+hitl_find_column(TupleDesc tupdesc, const char *name, Oid type)
+{
+	for (int i = 0; i < tupdesc->natts; i++)
+	{
+		Form_pg_attribute attr = TupleDescAttr(tupdesc, i);
+
+		if (!attr->attisdropped && attr->atttypid == type &&
+			strcmp(NameStr(attr->attname), name) == 0)
+			return i + 1;
+	}
+	return 0;
 }
 
 int64

@@ -1,6 +1,7 @@
 /*
  * store.h
- *		Writes rows of the extension's own tables, and walks their indexes.
+ *		Writes rows of the extension's own tables, walks their indexes, finds
+ *		their columns.
  */
 #ifndef HITL_STORE_H
 #define HITL_STORE_H
@@ -56,6 +57,9 @@ extern void hitl_scan_begin(HitlScan *scan, Relation rel, const char *index,
 							Snapshot snapshot, ScanKey keys, int nkeys);
 extern bool hitl_scan_next(HitlScan *scan);
 extern void hitl_scan_end(HitlScan *scan);
+
+/* the column of this name and type, counted from 1, or 0 where there is none */
+extern int	hitl_find_column(TupleDesc tupdesc, const char *name, Oid type);
 
 /* the next value of a sequence of ours */
 extern int64 hitl_next_id(const char *sequence);
