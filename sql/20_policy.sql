@@ -24,8 +24,11 @@ CREATE TABLE hitl.workflow (
     sla            text COLLATE "C",
     question       text,
     application    regrole,
-    mode           text CHECK (mode IN ('manual', 'in_loop')),
+    mode           text CHECK (mode IN ('manual', 'shadow', 'in_loop', 'on_loop')),
+    always_human   boolean NOT NULL DEFAULT false,
+    two_admins     boolean NOT NULL DEFAULT false,
     policy_version int,
+    baseline       int,
     kill_reason    text,
     created_at     timestamptz NOT NULL DEFAULT now()
 );
@@ -35,29 +38,82 @@ COMMENT ON COLUMN hitl.workflow.lane IS 'urgency of its reviews: 0 safety and le
 COMMENT ON COLUMN hitl.workflow.sla IS 'the clocks of its reviews; NULL: none';
 COMMENT ON COLUMN hitl.workflow.question IS 'what the reviewer must answer';
 COMMENT ON COLUMN hitl.workflow.application IS 'only its members may insert decisions, and they read the outcomes; NULL: every hitl_application';
-COMMENT ON COLUMN hitl.workflow.mode IS 'manual: all to people; in_loop: the policy decides; NULL: manual until the policy has a threshold, then in_loop';
+COMMENT ON COLUMN hitl.workflow.mode IS 'manual: all to people; shadow: nothing takes effect, what the policy says is on record; in_loop: the policy decides, the grey band waits for people; on_loop: the grey band takes effect at once, open to a veto; NULL: manual until the policy has a threshold, then in_loop';
+COMMENT ON COLUMN hitl.workflow.always_human IS 'nothing is ever final without a person: all goes to review whatever the policy says, and no timeout decides';
+COMMENT ON COLUMN hitl.workflow.two_admins IS 'what could make more automatic takes effect when a second admin confirms it, see proposal';
 COMMENT ON COLUMN hitl.workflow.policy_version IS 'the policy in force; NULL: none, all to people';
+COMMENT ON COLUMN hitl.workflow.baseline IS 'the version of its baseline in force, what inputs usually look like; NULL: none';
 COMMENT ON COLUMN hitl.workflow.kill_reason IS 'why nothing is automatic until somebody resumes; NULL: not killed';
 
 CREATE TABLE hitl.policy (
     workflow           text COLLATE "C" NOT NULL,
     version            int NOT NULL CHECK (version > 0),
+    base               int CHECK (base > 0 AND base < version),
     upper              float8 CHECK (upper >= 0 AND upper <= 1),
     lower              float8 NOT NULL DEFAULT 0 CHECK (lower >= 0 AND lower <= 1),
     audit_rate_approve float8 NOT NULL DEFAULT 0.05
                        CHECK (audit_rate_approve >= 0 AND audit_rate_approve <= 1),
     audit_rate_reject  float8 NOT NULL DEFAULT 0.05
                        CHECK (audit_rate_reject >= 0 AND audit_rate_reject <= 1),
+    novelty_limit      float8 CHECK (novelty_limit > 0 AND novelty_limit < 'Infinity'),
+    fairness_limit     float8 CHECK (fairness_limit >= 0 AND fairness_limit <= 1),
+    fairness_queue     text COLLATE "C",
+    fairness_sla       text COLLATE "C",
+    field_limit        float8 CHECK (field_limit >= 0 AND field_limit <= 1),
+    step_limit         float8 CHECK (step_limit >= 0 AND step_limit <= 1),
+    required_context   text[] NOT NULL DEFAULT '{}'
+                       CHECK (array_position(required_context, NULL) IS NULL),
+    irreversible       boolean NOT NULL DEFAULT true,
+    on_invalid         text NOT NULL DEFAULT 'review' CHECK (on_invalid IN ('review', 'error')),
+    on_timeout         text NOT NULL DEFAULT 'hold' CHECK (on_timeout IN ('hold', 'approve', 'reject')),
+    veto_window        interval NOT NULL DEFAULT '1 hour'
+                       CHECK (veto_window > '0' AND veto_window <= '100 years'),
+    queue              text COLLATE "C",
+    sla                text COLLATE "C",
+    challenger         int CHECK (challenger > 0 AND challenger <> version),
+    target_error       float8 CHECK (target_error > 0 AND target_error < 1),
+    confidence_level   float8 CHECK (confidence_level > 0 AND confidence_level < 1),
+    cost_error         float8 CHECK (cost_error >= 0 AND cost_error < 'Infinity'),
+    cost_review        float8 CHECK (cost_review >= 0 AND cost_review < 'Infinity'),
+    approvals          int NOT NULL DEFAULT 1 CHECK (approvals > 0),
+    overlap_rate       float8 NOT NULL DEFAULT 0 CHECK (overlap_rate >= 0 AND overlap_rate <= 1),
+    stages             text[] NOT NULL DEFAULT '{}' CHECK (array_position(stages, NULL) IS NULL),
+    blind              boolean NOT NULL DEFAULT false,
+    auto_tune          boolean NOT NULL DEFAULT false,
     created_at         timestamptz NOT NULL DEFAULT now(),
     created_by         name NOT NULL,
     PRIMARY KEY (workflow, version),
     CHECK (upper IS NULL OR lower <= upper)
 );
-COMMENT ON TABLE hitl.policy IS 'thresholds of a workflow, one row a version, never changed';
-COMMENT ON COLUMN hitl.policy.upper IS 'confidence at or above it is approved; NULL: nothing is';
-COMMENT ON COLUMN hitl.policy.lower IS 'confidence below it is rejected; 0: nothing is';
+COMMENT ON TABLE hitl.policy IS 'thresholds and limits of a workflow, one row a version, never changed';
+COMMENT ON COLUMN hitl.policy.base IS 'the version that it was made from, rules too; NULL: none';
+COMMENT ON COLUMN hitl.policy.upper IS 'confidence at or above it is approved, 0..1; NULL: nothing is';
+COMMENT ON COLUMN hitl.policy.lower IS 'confidence below it is rejected, 0..1; 0: nothing is';
 COMMENT ON COLUMN hitl.policy.audit_rate_approve IS 'share of automatic approvals drawn for a verdict afterwards, 0..1';
 COMMENT ON COLUMN hitl.policy.audit_rate_reject IS 'share of automatic rejections drawn for a verdict afterwards, 0..1';
+COMMENT ON COLUMN hitl.policy.novelty_limit IS 'a number of the input further from its baseline goes to review, in robust standard deviations, above 0; NULL: novelty is not looked at';
+COMMENT ON COLUMN hitl.policy.fairness_limit IS 'signals.fairness below it, missing or no number goes to review, 0..1; NULL: not looked at';
+COMMENT ON COLUMN hitl.policy.fairness_queue IS 'where decisions go that fairness sends to review; NULL: as others';
+COMMENT ON COLUMN hitl.policy.fairness_sla IS 'the clocks of reviews that fairness asks for; NULL: as others';
+COMMENT ON COLUMN hitl.policy.field_limit IS 'a field of signals.confidences below it sends to review, 0..1; NULL: not looked at';
+COMMENT ON COLUMN hitl.policy.step_limit IS 'an earlier step of the case with less confidence sends to review, 0..1; NULL: not looked at';
+COMMENT ON COLUMN hitl.policy.required_context IS 'what a decision must bring to be automatic: dotted paths that begin with a column, as in context.policy; empty: nothing';
+COMMENT ON COLUMN hitl.policy.irreversible IS 'what cannot be undone always goes to review';
+COMMENT ON COLUMN hitl.policy.on_invalid IS 'a confidence that is no number from 0 to 1: review, or error (the insert fails); a missing one is always reviewed';
+COMMENT ON COLUMN hitl.policy.on_timeout IS 'when the last step of escalation is over: hold (a person must decide), approve or reject';
+COMMENT ON COLUMN hitl.policy.veto_window IS 'how long a decision that mode on_loop let through can be vetoed, up to 100 years';
+COMMENT ON COLUMN hitl.policy.queue IS 'where its reviews go; NULL: to the queue of the workflow';
+COMMENT ON COLUMN hitl.policy.sla IS 'the clocks of its reviews; NULL: those of the workflow';
+COMMENT ON COLUMN hitl.policy.challenger IS 'a version that judges every decision as well, which is on record and not enforced; NULL: none';
+COMMENT ON COLUMN hitl.policy.target_error IS 'the share of wrong automatic decisions that advice on thresholds aims at, 0..1 without the ends; NULL: none';
+COMMENT ON COLUMN hitl.policy.confidence_level IS 'how sure advice on thresholds must be, 0..1 without the ends; NULL: not said';
+COMMENT ON COLUMN hitl.policy.cost_error IS 'cost of a wrong automatic decision, 0 or more, in the unit of cost_review; NULL: not known';
+COMMENT ON COLUMN hitl.policy.cost_review IS 'cost of a review, 0 or more, in the unit of cost_error; NULL: not known';
+COMMENT ON COLUMN hitl.policy.approvals IS 'how many people must agree; only 1 for now';
+COMMENT ON COLUMN hitl.policy.overlap_rate IS 'share of reviews that two people do independently, 0..1; only 0 for now';
+COMMENT ON COLUMN hitl.policy.stages IS 'stages of a review, in order; only none for now';
+COMMENT ON COLUMN hitl.policy.blind IS 'reviewers judge before they see the proposal; only false for now';
+COMMENT ON COLUMN hitl.policy.auto_tune IS 'thresholds follow the advice by themselves; only false for now';
 
 CREATE TABLE hitl.rule (
     workflow  text COLLATE "C" NOT NULL,
@@ -84,6 +140,24 @@ COMMENT ON COLUMN hitl.rule.queue IS 'queue of the task; of several rules the fi
 COMMENT ON COLUMN hitl.rule.sla IS 'clocks of the task; of several rules the first';
 COMMENT ON COLUMN hitl.rule.question IS 'what the reviewer must answer; of several rules the first';
 COMMENT ON COLUMN hitl.rule.reason IS 'in words, for the reviewer; NULL: the condition itself';
+
+CREATE TABLE hitl.proposal (
+    id             bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    workflow       text COLLATE "C" NOT NULL,
+    kind           text NOT NULL CHECK (kind IN ('policy', 'mode', 'resume', 'protect', 'always_human')),
+    detail         jsonb NOT NULL,
+    version        int,
+    proposed_by    name NOT NULL,
+    proposed_login name NOT NULL,
+    created_at     timestamptz NOT NULL DEFAULT now(),
+    CHECK ((kind = 'policy') = (version IS NOT NULL))
+);
+COMMENT ON TABLE hitl.proposal IS 'changes of protected workflows that wait for a second admin; gone once confirmed or withdrawn, events keep them';
+COMMENT ON COLUMN hitl.proposal.kind IS 'policy: puts a version in force; mode: sets the mode; resume: ends a kill; protect: ends the protection; always_human: lets the policy decide';
+COMMENT ON COLUMN hitl.proposal.detail IS 'what would change: from (as it was when it was proposed) and to';
+COMMENT ON COLUMN hitl.proposal.version IS 'the policy to put in force; NULL for other kinds';
+COMMENT ON COLUMN hitl.proposal.proposed_by IS 'the role that acted';
+COMMENT ON COLUMN hitl.proposal.proposed_login IS 'the role that had logged in';
 
 CREATE TABLE hitl.queue (
     name       text COLLATE "C" PRIMARY KEY,
@@ -194,6 +268,8 @@ $$;
 SELECT pg_extension_config_dump('hitl.workflow', '');
 SELECT pg_extension_config_dump('hitl.policy', '');
 SELECT pg_extension_config_dump('hitl.rule', '');
+SELECT pg_extension_config_dump('hitl.proposal', '');
+SELECT pg_extension_config_dump('hitl.proposal_id_seq', '');
 SELECT pg_extension_config_dump('hitl.queue', '');
 SELECT pg_extension_config_dump('hitl.reviewer', '');
 SELECT pg_extension_config_dump('hitl.membership', '');

@@ -227,6 +227,17 @@ BEGIN
     made.lower := coalesce(made.lower, 0);
     made.audit_rate_approve := coalesce(made.audit_rate_approve, 0.05);
     made.audit_rate_reject := coalesce(made.audit_rate_reject, 0.05);
+    made.required_context := coalesce(made.required_context, '{}');
+    made.irreversible := coalesce(made.irreversible, true);
+    made.on_invalid := coalesce(made.on_invalid, 'review');
+    made.on_timeout := coalesce(made.on_timeout, 'hold');
+    made.veto_window := coalesce(made.veto_window, '1 hour');
+    made.approvals := coalesce(made.approvals, 1);
+    made.overlap_rate := coalesce(made.overlap_rate, 0);
+    made.stages := coalesce(made.stages, '{}');
+    made.blind := coalesce(made.blind, false);
+    made.auto_tune := coalesce(made.auto_tune, false);
+    made.base := flow.policy_version;
     made.created_at := now();
     made.created_by := hitl.actor();
     INSERT INTO hitl.rule
@@ -373,7 +384,7 @@ AS $$
     WITH fact (version, item, name, value) AS (
         SELECT p.version, 'policy', f.key, f.value
         FROM hitl.policy p,
-             jsonb_each(to_jsonb(p) - '{workflow,version,created_at,created_by}'::text[]) f
+             jsonb_each(to_jsonb(p) - '{workflow,version,base,created_at,created_by}'::text[]) f
         WHERE p.workflow = policy_diff.workflow AND p.version IN (v1, v2)
       UNION ALL
         SELECT r.version, 'rule', r.name,

@@ -171,8 +171,13 @@ SELECT hitl.add_escalation('pol_sla', 1, tier => 2, within => '1 hour'),
        hitl.add_escalation('pol_sla', 2, to_queue => 'pol_q', lane => 0);
 SELECT step, to_queue, tier, lane, within FROM hitl.escalation_step WHERE sla = 'pol_sla' ORDER BY step;
 
--- Who changed what is on record.
-SELECT kind, workflow, detail, actor = current_user AS mine
+-- Who changed what is on record.  (Of a policy, here, what differs from the
+-- defaults, and the old fields.)
+SELECT kind, workflow,
+       CASE kind WHEN 'policy_set' THEN
+           jsonb_strip_nulls(detail) - '{blind,stages,approvals,auto_tune,on_invalid,on_timeout,veto_window,irreversible,overlap_rate,required_context}'::text[]
+           ELSE detail END AS detail,
+       actor = current_user AS mine
 FROM hitl.event
 WHERE workflow ~ '^pol' OR detail ->> 'queue' ~ '^pol' OR detail ->> 'sla' ~ '^pol'
    OR detail ->> 'reviewer' ~ '^pol'
