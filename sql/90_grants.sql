@@ -14,18 +14,18 @@ GRANT USAGE ON SCHEMA hitl
 -- of the trigger and the policies below call.  They do not see the audit
 -- lottery: who does could roll back and try again until not drawn.
 GRANT INSERT (workflow, input, output, confidence, model, subject, reasoning, alternatives,
-              context, signals, exposure, reversible, cohort, question, tags, parent)
+              context, signals, exposure, reversible, cohort, question, tags, parent, request_id)
     ON hitl.decision TO hitl_application;
 GRANT SELECT (id, created_at, created_by, workflow, input, output, confidence, model, subject,
               reasoning, alternatives, context, signals, exposure, reversible, cohort, question,
-              tags, parent, policy_version, gate_route, route, reasons, lane)
+              tags, parent, request_id, policy_version, gate_route, route, reasons, lane)
     ON hitl.decision TO hitl_application;
 GRANT SELECT ON hitl.outcome TO hitl_application;
 GRANT SELECT (id, created_at, decision, kind, reviewer, action, output, code, final, outcome)
     ON hitl.verdict TO hitl_application;
 GRANT EXECUTE ON FUNCTION hitl.uuidv7(), hitl.actor(),
-    hitl.needs_task(uuid, text, float8, boolean, timestamptz, name, int, text, text, jsonb,
-                    smallint, float8, float8)
+    hitl.needs_task(uuid, text, text, float8, boolean, timestamptz, name, int, text, text, jsonb,
+                    smallint, float8, float8, text)
     TO hitl_application;
 
 -- Reviewers, and those who act for them.
@@ -39,8 +39,8 @@ GRANT EXECUTE ON FUNCTION
 
 -- Viewers: no input, reasoning, alternatives or context.
 GRANT SELECT (id, created_at, created_by, workflow, output, confidence, model, subject, exposure,
-              reversible, cohort, tags, parent, policy_version, gate_route, route, reasons,
-              lane, audit_u, propensity)
+              reversible, cohort, tags, parent, request_id, policy_version, gate_route, route,
+              reasons, lane, audit_u, propensity, challenger_route)
     ON hitl.decision TO hitl_viewer;
 GRANT SELECT ON hitl.verdict, hitl.event, hitl.task, hitl.workflow, hitl.policy, hitl.rule, hitl.queue,
     hitl.reviewer, hitl.membership, hitl.sla, hitl.escalation_step, hitl.decision_code

@@ -194,11 +194,13 @@ prepare(HitlQuery *query)
 void
 hitl_spi_run(HitlQuery *query, Datum *args, Snapshot snapshot, long limit)
 {
+	MemoryContext context = CurrentMemoryContext;
 	int			rc;
 
 	prepare(query);
 	rc = SPI_execute_snapshot(query->plan, args, NULL, snapshot,
 							  InvalidSnapshot, true, false, limit);
+	MemoryContextSwitchTo(context);
 	if (rc < 0)
 		elog(ERROR, "SPI_execute_snapshot failed: %s",
 			 SPI_result_code_string(rc));
@@ -207,10 +209,12 @@ hitl_spi_run(HitlQuery *query, Datum *args, Snapshot snapshot, long limit)
 void
 hitl_spi_write(HitlQuery *query, Datum *args)
 {
+	MemoryContext context = CurrentMemoryContext;
 	int			rc;
 
 	prepare(query);
 	rc = SPI_execute_plan(query->plan, args, NULL, false, 0);
+	MemoryContextSwitchTo(context);
 	if (rc < 0)
 		elog(ERROR, "SPI_execute_plan failed: %s", SPI_result_code_string(rc));
 }

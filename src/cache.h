@@ -52,6 +52,7 @@ typedef struct HitlQuery
 	SPIPlanPtr	plan;			/* NULL until first used */
 } HitlQuery;
 
+/* from here to the end, memory is that of the SPI, unless switched */
 extern void hitl_spi_begin(HitlSpi *spi);
 /* reads at most limit rows (0: all) with the given snapshot */
 extern void hitl_spi_run(HitlQuery *query, Datum *args, Snapshot snapshot,

@@ -21,33 +21,39 @@
  */
 #include "hitl.h"
 
+#include "access/detoast.h"
 #include "access/htup_details.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
-#include "common/hashfn.h"
 #include "common/shortest_dec.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
+#include "replication/logicalworker.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
+#include "utils/guc.h"
 #include "utils/inval.h"
+#include "utils/memutils.h"
 #include "utils/rel.h"
+#include "utils/snapmgr.h"
 
 #include "cache.h"
-#include "json.h"
-#include "policy.h"
+#include "gate.h"
+#include "judge.h"
+#include "people.h"
 #include "random.h"
-#include "rule.h"
+#include "store.h"
 #include "task.h"
 #include "uuid.h"
 
 /* the columns that the gate reads, then those that it writes */
 enum
 {
-	COL_ID, COL_WORKFLOW, COL_CONFIDENCE, COL_REVERSIBLE,
+	COL_ID, COL_WORKFLOW, COL_REQUEST_ID, COL_CONFIDENCE, COL_REVERSIBLE,
 	COL_CREATED_AT, COL_CREATED_BY, COL_POLICY_VERSION, COL_GATE_ROUTE,
 	COL_ROUTE, COL_REASONS, COL_LANE, COL_AUDIT_U, COL_PROPENSITY,
+	COL_CHALLENGER_ROUTE,
 	NCOLS
 };
 #define FIRST_WRITTEN	COL_CONFIDENCE	/* may be corrected */
@@ -60,12 +66,12 @@ static const struct
 	Oid			type;
 }			column[NCOLS] =
 {
-	{"id", UUIDOID}, {"workflow", TEXTOID}, {"confidence", FLOAT8OID},
-	{"reversible", BOOLOID},
+	{"id", UUIDOID}, {"workflow", TEXTOID}, {"request_id", TEXTOID},
+	{"confidence", FLOAT8OID}, {"reversible", BOOLOID},
 	{"created_at", TIMESTAMPTZOID}, {"created_by", NAMEOID},
 	{"policy_version", INT4OID}, {"gate_route", TEXTOID}, {"route", TEXTOID},
 	{"reasons", JSONBOID}, {"lane", INT2OID}, {"audit_u", FLOAT8OID},
-	{"propensity", FLOAT8OID},
+	{"propensity", FLOAT8OID}, {"challenger_route", TEXTOID},
 };
 
 /* where the columns are in one partition */
@@ -74,58 +80,66 @@ typedef struct ColumnMap
 	Oid			relid;			/* hash key */
 	bool		valid;
 	int			attnum[NCOLS];
-	int			key[HITL_RULE_NKEYS];	/* of what rules can name; 0: none */
+	int			key[HITL_NKEYS];	/* of what is judged; 0: none */
 } ColumnMap;
 
 /* a row that was stamped and is not stored yet */
 typedef struct Stamped
 {
 	bool		pending;
-	bool		needs_task;
-	pg_uuid_t	id;
-	uint64		hash;			/* over all columns above */
+	bool		needs_more;		/* the trigger afterwards has work */
+	size_t		len;
+	size_t		size;
+	char	   *image;			/* of all columns above */
 } Stamped;
 
-typedef enum Route
-{
-	ROUTE_AUTO_APPROVE,
-	ROUTE_AUTO_REJECT,
-	ROUTE_REVIEW
-} Route;
-
-/* what the gate goes by, and what it finds */
-typedef struct Question
-{
-	const HitlWorkflow *workflow;
-	bool		has_confidence; /* a number from 0 to 1 */
-	double		confidence;
-	const char *raw_confidence; /* what came instead */
-	const char *irreversible;	/* why it counts so; NULL: it can be undone */
-	HeapTuple	tuple;			/* for the rules */
-	TupleDesc	tupdesc;
-	const int  *key;
-} Question;
-
-typedef struct Answer
-{
-	Route		gate_route;
-	Route		route;
-	double		propensity;
-	Jsonb	   *reasons;
-	HitlEffects effects;		/* of rules, on the task */
-} Answer;
-
-/* what rules want of the task of a row that is not stored yet */
+/* what is known of a row that is not stored yet, beside its columns */
 typedef struct Wish
 {
 	pg_uuid_t	id;				/* hash key */
-	HitlEffects effects;
+	bool		ungated;		/* brought by somebody in replica role */
+	HitlEffects effects;		/* what the rules want of the task */
 } Wish;
+
+/* longest key, in bytes: it goes into an index */
+#define MAX_REQUEST_ID	512
+
+/* what is passed by value fills a Datum, so it can be compared as one */
+StaticAssertDecl(FLOAT8PASSBYVAL, "hitl needs a 64-bit server");
+
+static int	max_payload = 16 * 1024;	/* kilobytes */
 
 static HTAB *column_maps = NULL;
 static HTAB *wishes = NULL;		/* of this transaction */
+static MemoryContext wish_context;
 static Stamped *stamped = NULL; /* by depth of triggers */
 static int	stamped_size = 0;
+
+static HitlQuery request_query = {
+	.text =
+	"INSERT INTO hitl.request AS r (workflow, request_id, decision)"
+	" VALUES ($1, $2, $3)"
+	" ON CONFLICT (workflow, request_id) DO NOTHING",
+	.nargs = 3,
+	.argtypes = {TEXTOID, TEXTOID, UUIDOID}
+};
+
+static HitlQuery requested_query = {
+	.text =
+	"SELECT decision FROM hitl.request"
+	" WHERE workflow OPERATOR(pg_catalog.=) $1"
+	"   AND request_id OPERATOR(pg_catalog.=) $2",
+	.nargs = 2,
+	.argtypes = {TEXTOID, TEXTOID}
+};
+
+static HitlQuery ungated_query = {
+	.text =
+	"INSERT INTO hitl.event (kind, decision, workflow, actor)"
+	" VALUES ('ungated', $1, $2, $3)",
+	.nargs = 3,
+	.argtypes = {UUIDOID, TEXTOID, TEXTOID}
+};
 
 PG_FUNCTION_INFO_V1(hitl_gate);
 PG_FUNCTION_INFO_V1(hitl_needs_task);
@@ -174,7 +188,7 @@ find_columns(ColumnMap *map, Relation rel)
 							format_type_be(column[i].type)),
 					 errhint("The triggers of hitl belong on hitl.decision alone.")));
 	}
-	hitl_rule_columns(tupdesc, map->key);
+	hitl_row_columns(tupdesc, map->key);
 	map->valid = true;
 }
 
@@ -209,65 +223,66 @@ column_map(Relation rel)
 }
 
 /*
- * The hash of what the gate has seen and said.  Its only enemy is another
- * trigger's mistake or cunning within this statement.
+ * An image of what the gate has seen and said, to be compared with the row
+ * that was stored.  Returns its length, and writes it if there is room.
  */
-static uint64
-hash_columns(const Datum *v, const bool *n)
+static size_t
+make_image(const Datum *v, const bool *n, char *image, size_t size)
 {
-	uint64		hash = 0;
+	const void *from[NCOLS];
+	size_t		len[NCOLS];
+	size_t		total = sizeof(uint32);
+	uint32		nulls = 0;
 
 	for (int i = 0; i < NCOLS; i++)
 	{
-		uint64		h = 0;
+		len[i] = 0;
+		if (n[i])
+		{
+			nulls |= 1U << i;
+			continue;
+		}
+		switch (column[i].type)
+		{
+			case TEXTOID:
+			case JSONBOID:
+				{
+					struct varlena *value = PG_DETOAST_DATUM_PACKED(v[i]);
+
+					from[i] = VARDATA_ANY(value);
+					len[i] = VARSIZE_ANY_EXHDR(value);
+					break;
+				}
+			case UUIDOID:
+				from[i] = DatumGetUUIDP(v[i])->data;
+				len[i] = UUID_LEN;
+				break;
+			case NAMEOID:
+				from[i] = NameStr(*DatumGetName(v[i]));
+				len[i] = strlen(from[i]);
+				break;
+			default:			/* by value, eight bytes wide */
+				from[i] = &v[i];
+				len[i] = sizeof(Datum);
+				break;
+		}
+		total += sizeof(uint32) + len[i];
+	}
+	if (total > size)
+		return total;
+	memcpy(image, &nulls, sizeof(nulls));
+	image += sizeof(nulls);
+	for (int i = 0; i < NCOLS; i++)
+	{
+		uint32		bytes = len[i];
 
 		if (n[i])
-			h = 1;
-		else
-			switch (column[i].type)
-			{
-				case TEXTOID:
-				case JSONBOID:
-					{
-						struct varlena *value = PG_DETOAST_DATUM_PACKED(v[i]);
-
-						h = hash_bytes_extended((unsigned char *) VARDATA_ANY(value),
-												VARSIZE_ANY_EXHDR(value), 0);
-						break;
-					}
-				case UUIDOID:
-					h = hash_bytes_extended(DatumGetUUIDP(v[i])->data,
-											UUID_LEN, 0);
-					break;
-				case NAMEOID:
-					h = hash_bytes_extended((unsigned char *) NameStr(*DatumGetName(v[i])),
-											strlen(NameStr(*DatumGetName(v[i]))),
-											0);
-					break;
-				case FLOAT8OID:
-					{
-						double		value = DatumGetFloat8(v[i]);
-
-						h = hash_bytes_extended((unsigned char *) &value,
-												sizeof(value), 0);
-						break;
-					}
-				case TIMESTAMPTZOID:
-					h = hash_combine64(i, (uint64) DatumGetTimestampTz(v[i]));
-					break;
-				case INT4OID:
-					h = hash_combine64(i, (uint64) DatumGetInt32(v[i]));
-					break;
-				case INT2OID:
-					h = hash_combine64(i, (uint64) DatumGetInt16(v[i]));
-					break;
-				case BOOLOID:
-					h = hash_combine64(i, (uint64) DatumGetBool(v[i]));
-					break;
-			}
-		hash = hash_combine64(hash, h);
+			continue;
+		memcpy(image, &bytes, sizeof(bytes));
+		memcpy(image + sizeof(bytes), from[i], bytes);
+		image += sizeof(bytes) + bytes;
 	}
-	return hash;
+	return total;
 }
 
 static Stamped *
@@ -294,120 +309,78 @@ trigger_depth(void)
 	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
 }
 
-static const char *
-route_name(Route route)
+static void
+remember(Stamped *mine, const Datum *v, const bool *n)
 {
-	switch (route)
+	mine->len = make_image(v, n, mine->image, mine->size);
+	if (mine->len > mine->size)
 	{
-		case ROUTE_AUTO_APPROVE:
-			return "auto_approve";
-		case ROUTE_AUTO_REJECT:
-			return "auto_reject";
-		case ROUTE_REVIEW:
-			return "review";
+		char	   *larger = MemoryContextAlloc(hitl_cache_context(),
+												mine->len * 2);
+
+		if (mine->image)
+			pfree(mine->image);
+		mine->image = larger;
+		mine->size = mine->len * 2;
+		(void) make_image(v, n, mine->image, mine->size);
 	}
-	return NULL;				/* keep the compiler quiet */
+	mine->pending = true;
+}
+
+static bool
+is_as_remembered(const Stamped *mine, const Datum *v, const bool *n)
+{
+	char		few[1024];
+	char	   *image = few;
+	size_t		len;
+
+	if (!mine->pending)
+		return false;
+	if (mine->len > sizeof(few))
+		image = palloc(mine->len);
+	len = make_image(v, n, image, mine->len);
+	return len == mine->len && memcmp(image, mine->image, len) == 0;
 }
 
 /*
- * The decision on a decision.  Looks at nothing but its arguments.
+ * What is done with a decision: what the policy says, as far as the mode and
+ * the kill switch let it.
  */
-
-static Route
-apply_thresholds(const Question *q, HitlJson *reasons)
+static HitlRoute
+apply_mode(const HitlWorkflow *w, const HitlJudgement *judgement,
+		   HitlReasons *reasons)
 {
-	const HitlWorkflow *w = q->workflow;
-	Route		route = ROUTE_REVIEW;
-	const char *op;
-	double		bound;
+	HitlRoute	route = judgement->route;
 
-	if (!q->has_confidence)
-	{
-		hitl_add_reason(reasons, "confidence_invalid", NULL, q->raw_confidence);
-		return ROUTE_REVIEW;
-	}
-	if (w->policy_version == 0)
-	{
-		hitl_add_reason(reasons, "no_policy", NULL, "the workflow has no policy");
-		return ROUTE_REVIEW;
-	}
-
-	/* what is tested is what lets a decision pass: nothing passes by default */
-	if (w->has_upper && q->confidence >= w->upper)
-	{
-		route = ROUTE_AUTO_APPROVE;
-		op = ">=";
-		bound = w->upper;
-	}
-	else if (q->confidence < w->lower)
-	{
-		route = ROUTE_AUTO_REJECT;
-		op = "<";
-		bound = w->lower;
-	}
-	else if (w->has_upper)
-	{
-		op = "<";
-		bound = w->upper;
-	}
-	else
-	{
-		op = ">=";
-		bound = w->lower;
-	}
-	hitl_add_reason(reasons, "confidence", NULL,
-			   psprintf("%s %s %s", double_to_shortest_decimal(q->confidence), op,
-						double_to_shortest_decimal(bound)));
-	return route;
-}
-
-static void
-judge(const Question *q, Answer *a)
-{
-	const HitlWorkflow *w = q->workflow;
-	HitlJson	reasons;
-
-	hitl_json_begin_array(&reasons);
-	a->gate_route = apply_thresholds(q, &reasons);
-	hitl_rules_apply(w->rules, w->nrules, w->rule_keys, q->tuple, q->tupdesc,
-					 q->key, q->has_confidence, &reasons, &a->effects);
-	if (a->effects.review)
-		a->gate_route = ROUTE_REVIEW;
-	if (q->irreversible)
-	{
-		a->gate_route = ROUTE_REVIEW;
-		hitl_add_reason(&reasons, "irreversible", NULL, q->irreversible);
-	}
-	a->route = a->gate_route;
+	if (w->mode == HITL_MODE_SHADOW)
+		route = HITL_OBSERVE;
+	else if (w->mode == HITL_MODE_ON_LOOP && judgement->grey)
+		route = HITL_MONITOR;
+	if (w->mode != HITL_MODE_IN_LOOP)
+		hitl_reason_add(reasons, "mode", NULL,
+						w->mode == HITL_MODE_MANUAL ? "manual" :
+						w->mode == HITL_MODE_SHADOW ? "shadow" : "on_loop");
 	if (w->mode == HITL_MODE_MANUAL)
+		route = HITL_REVIEW;
+	if (w->always_human)
 	{
-		a->route = ROUTE_REVIEW;
-		hitl_add_reason(&reasons, "mode", NULL, "manual");
+		if (route != HITL_OBSERVE)
+			route = HITL_REVIEW;
+		hitl_reason_add(reasons, "always_human", NULL,
+						"decisions of this workflow need a person");
 	}
 	if (w->kill_reason)
 	{
-		a->route = ROUTE_REVIEW;
-		hitl_add_reason(&reasons, "killed", NULL, w->kill_reason);
+		if (route != HITL_OBSERVE)
+			route = HITL_REVIEW;
+		hitl_reason_add(reasons, "killed", NULL, w->kill_reason);
 	}
-	a->reasons = hitl_json_end_array(&reasons);
-
-	switch (a->route)
-	{
-		case ROUTE_AUTO_APPROVE:
-			a->propensity = w->audit_rate_approve;
-			break;
-		case ROUTE_AUTO_REJECT:
-			a->propensity = w->audit_rate_reject;
-			break;
-		case ROUTE_REVIEW:
-			a->propensity = 1.0;
-			break;
-	}
+	return route;
 }
 
 /*
- * Wishes of rules wait from the BEFORE trigger to the AFTER trigger, by id,
- * for the length of the transaction.
+ * Wishes wait from the BEFORE trigger to the AFTER trigger, by id, for the
+ * length of the transaction.
  */
 
 static void
@@ -416,53 +389,70 @@ forget_wishes(void *arg)
 	wishes = NULL;
 }
 
-static void
-make_wish(const pg_uuid_t *id, const HitlEffects *effects)
+static Wish *
+make_wish(const pg_uuid_t *id)
 {
-	static MemoryContext context;
 	Wish	   *wish;
 
-	if (effects->tier == 0 && effects->question == NULL &&
-		NameStr(effects->queue)[0] == '\0' && NameStr(effects->sla)[0] == '\0')
-		return;
 	if (wishes == NULL)
 	{
 		MemoryContextCallback *callback;
 		HASHCTL		ctl;
 
-		context = AllocSetContextCreate(TopTransactionContext, "hitl wishes",
-										ALLOCSET_SMALL_SIZES);
-		callback = MemoryContextAllocZero(context, sizeof(*callback));
+		wish_context = AllocSetContextCreate(TopTransactionContext,
+											 "hitl wishes",
+											 ALLOCSET_SMALL_SIZES);
+		callback = MemoryContextAllocZero(wish_context, sizeof(*callback));
 		callback->func = forget_wishes;
-		MemoryContextRegisterResetCallback(context, callback);
+		MemoryContextRegisterResetCallback(wish_context, callback);
 		ctl.keysize = sizeof(pg_uuid_t);
 		ctl.entrysize = sizeof(Wish);
-		ctl.hcxt = context;
+		ctl.hcxt = wish_context;
 		wishes = hash_create("hitl wishes", 32, &ctl,
 							 HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
 	wish = hash_search(wishes, id, HASH_ENTER, NULL);
-	wish->effects = *effects;
-	if (effects->question)		/* the cache may go before the transaction */
-		wish->effects.question = MemoryContextStrdup(context,
-													 effects->question);
+	memset((char *) wish + sizeof(wish->id), 0, sizeof(*wish) - sizeof(wish->id));
+	return wish;
 }
 
 static void
-grant_wish(HitlTaskSpec *spec)
+wish_for(const pg_uuid_t *id, const HitlEffects *effects)
 {
-	Wish	   *wish = NULL;
+	Wish	   *wish;
 
-	if (wishes)
-		wish = hash_search(wishes, &spec->decision, HASH_REMOVE, NULL);
-	if (wish == NULL)
+	if (effects->tier == 0 && effects->question == NULL &&
+		NameStr(effects->queue)[0] == '\0' && NameStr(effects->sla)[0] == '\0')
 		return;
-	spec->tier = Max(spec->tier, wish->effects.tier);
-	if (NameStr(wish->effects.queue)[0] != '\0')
-		spec->queue = wish->effects.queue;
-	if (NameStr(wish->effects.sla)[0] != '\0')
-		spec->sla = wish->effects.sla;
-	spec->question = unconstify(char *, wish->effects.question);
+	wish = make_wish(id);
+	wish->effects = *effects;
+	if (effects->question)		/* the cache may go before the transaction */
+		wish->effects.question = MemoryContextStrdup(wish_context,
+													 effects->question);
+}
+
+static bool
+take_wish(const pg_uuid_t *id, Wish *wish)
+{
+	Wish	   *found;
+
+	if (wishes == NULL)
+		return false;
+	found = hash_search(wishes, id, HASH_REMOVE, NULL);
+	if (found)
+		*wish = *found;
+	return found != NULL;
+}
+
+static void
+grant_wish(HitlTaskSpec *spec, const HitlEffects *effects)
+{
+	spec->tier = Max(spec->tier, effects->tier);
+	if (NameStr(effects->queue)[0] != '\0')
+		spec->queue = effects->queue;
+	if (NameStr(effects->sla)[0] != '\0')
+		spec->sla = effects->sla;
+	spec->question = unconstify(char *, effects->question);
 }
 
 /*
@@ -538,14 +528,17 @@ is_stamped(const bool *nulls)
 
 	for (int i = FIRST_STAMP; i < NCOLS; i++)
 	{
+		bool		optional = i == COL_POLICY_VERSION ||
+			i == COL_CHALLENGER_ROUTE;
+
 		if (!nulls[i])
 			present++;
-		if (!nulls[i] && i != COL_POLICY_VERSION)
+		if (!nulls[i] && !optional)
 			required++;
 	}
 	if (present == 0)
 		return false;
-	if (required < NSTAMPS - 1)
+	if (required < NSTAMPS - 2)
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_GATE_OWNED),
 				 errmsg("a decision comes with some columns that the gate sets, but not all"),
@@ -560,34 +553,76 @@ is_stamped(const bool *nulls)
 }
 
 /*
- * Reads what the gate goes by.  A confidence that is none becomes NULL, and
- * what came instead goes into the reasons; what may be irreversible is.
+ * What came instead of a confidence goes into the reasons, or is an error
+ * where the policy wants that; the row has none then.  What is not known to be
+ * reversible is stored as irreversible.
  */
 static void
-read_question(Question *q, Datum *v, bool *n)
+correct_values(const HitlWorkflow *workflow, Datum *v, bool *n)
 {
-	memset(q, 0, sizeof(*q));
-	q->workflow = require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW]);
+	double		confidence;
+
 	if (n[COL_REVERSIBLE])
 	{
-		q->irreversible = "it is not known whether the action can be undone";
 		v[COL_REVERSIBLE] = BoolGetDatum(false);
 		n[COL_REVERSIBLE] = false;
 	}
-	else if (!DatumGetBool(v[COL_REVERSIBLE]))
-		q->irreversible = "the action cannot be undone";
 	if (n[COL_CONFIDENCE])
-		q->raw_confidence = "null";
-	else
+		return;
+	confidence = DatumGetFloat8(v[COL_CONFIDENCE]);
+	if (confidence >= 0.0 && confidence <= 1.0)
+		return;
+	n[COL_CONFIDENCE] = true;
+	if (workflow->policy->error_on_invalid)
+		ereport(ERROR,
+				(errcode(ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE),
+				 errmsg("confidence %s of a decision of workflow \"%s\" is outside 0 to 1",
+						double_to_shortest_decimal(confidence),
+						NameStr(workflow->name)),
+				 errhint("The policy of the workflow takes no such decisions (on_invalid).")));
+}
+
+/*
+ * Bytes that the application has given: what a reviewer will have to load.
+ */
+static void
+check_size(const HitlRow *row)
+{
+	size_t		total = 0;
+
+	for (int i = 0; i < HITL_NKEYS; i++)
 	{
-		q->confidence = DatumGetFloat8(v[COL_CONFIDENCE]);
-		q->has_confidence = q->confidence >= 0.0 && q->confidence <= 1.0;
-		if (!q->has_confidence)
-		{
-			q->raw_confidence = double_to_shortest_decimal(q->confidence);
-			n[COL_CONFIDENCE] = true;
-		}
+		struct varlena *value = (struct varlena *) DatumGetPointer(row->value[i]);
+
+		if (row->isnull[i] || hitl_key[i].type == UUIDOID ||
+			hitl_key[i].type == FLOAT8OID || hitl_key[i].type == BOOLOID)
+			continue;
+		if (VARATT_IS_EXTENDED(value) && !VARATT_IS_SHORT(value))
+			total += toast_raw_datum_size(row->value[i]);
+		else
+			total += VARSIZE_ANY(value);
 	}
+	if (total > (size_t) max_payload * 1024)
+		ereport(ERROR,
+				(errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				 errmsg("a decision has %zu bytes", total),
+				 errdetail("The setting \"%s\" allows %d kilobytes.",
+						   "hitl.max_payload", max_payload),
+				 errhint("Keep large documents elsewhere and put a reference into the decision.")));
+}
+
+/*
+ * The tuple with other values in some columns.
+ */
+static HeapTuple
+form_tuple(HeapTuple old, TupleDesc tupdesc, Datum *values, bool *nulls)
+{
+	HeapTuple	new = heap_form_tuple(tupdesc, values, nulls);
+
+	new->t_data->t_ctid = old->t_data->t_ctid;
+	new->t_self = old->t_self;
+	new->t_tableOid = old->t_tableOid;
+	return new;
 }
 
 Datum
@@ -597,14 +632,17 @@ hitl_gate(PG_FUNCTION_ARGS)
 	HeapTuple	tuple;
 	TupleDesc	tupdesc;
 	const ColumnMap *map;
+	const HitlWorkflow *workflow;
+	Datum	   *values;
+	bool	   *nulls;
 	Datum		v[NCOLS];
 	bool		n[NCOLS];
-	int			ncols = 0;
-	int			cols[NCOLS];
-	Datum		values[NCOLS];
-	bool		nulls[NCOLS];
-	Question	question;
-	Answer		answer;
+	pg_uuid_t	id;
+	HitlRow		row;
+	HitlReasons reasons;
+	HitlJudgement judgement;
+	HitlRoute	route;
+	bool		needs_task;
 	TimestampTz created_at;
 	NameData	created_by;
 	Stamped    *mine;
@@ -613,8 +651,14 @@ hitl_gate(PG_FUNCTION_ARGS)
 	tuple = trigdata->tg_trigtuple;
 	tupdesc = RelationGetDescr(trigdata->tg_relation);
 	map = column_map(trigdata->tg_relation);
+	values = palloc(sizeof(Datum) * tupdesc->natts);
+	nulls = palloc(sizeof(bool) * tupdesc->natts);
+	heap_deform_tuple(tuple, tupdesc, values, nulls);
 	for (int i = 0; i < NCOLS; i++)
-		v[i] = heap_getattr(tuple, map->attnum[i], tupdesc, &n[i]);
+	{
+		v[i] = values[map->attnum[i] - 1];
+		n[i] = nulls[map->attnum[i] - 1];
+	}
 
 	mine = stamped_at(trigger_depth());
 	mine->pending = false;
@@ -623,57 +667,77 @@ hitl_gate(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_NOT_NULL_VIOLATION),
 				 errmsg("a decision has no id"),
 				 errhint("Leave the column \"id\" to its default.")));
-	mine->id = *DatumGetUUIDP(v[COL_ID]);
+	id = *DatumGetUUIDP(v[COL_ID]);
 
 	if (is_stamped(n))
 	{
-		mine->needs_task = false;
-		mine->hash = hash_columns(v, n);
-		mine->pending = true;
+		/* a subscription brings what was gated elsewhere */
+		mine->needs_more = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA &&
+			!IsLogicalWorker();
+		if (mine->needs_more)
+			make_wish(&id)->ungated = true;
+		remember(mine, v, n);
 		return PointerGetDatum(tuple);
 	}
 
-	if (!hitl_uuid_get_time(&mine->id, &created_at))
+	if (!hitl_uuid_get_time(&id, &created_at))
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_GATE_OWNED),
 				 errmsg("the id of a decision is not a UUID of version 7"),
 				 errhint("Leave the column \"id\" to its default.")));
-	read_question(&question, v, n);
-	question.tuple = tuple;
-	question.tupdesc = tupdesc;
-	question.key = map->key;
-	judge(&question, &answer);
+	for (int i = 0; i < HITL_NKEYS; i++)
+	{
+		row.isnull[i] = map->key[i] == 0 || nulls[map->key[i] - 1];
+		row.value[i] = row.isnull[i] ? (Datum) 0 : values[map->key[i] - 1];
+	}
+	workflow = require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW]);
+	check_size(&row);
+	correct_values(workflow, v, n);
+	reasons.n = reasons.size = 0;
+	reasons.more = NULL;
+	hitl_judge(workflow->policy, &row, &reasons, &judgement);
+	route = apply_mode(workflow, &judgement, &reasons);
 
 	memset(&created_by, 0, sizeof(created_by));
 	namestrcpy(&created_by, GetUserNameFromId(GetOuterUserId(), false));
 	memset(n + FIRST_STAMP, 0, sizeof(bool) * NSTAMPS);
 	v[COL_CREATED_AT] = TimestampTzGetDatum(created_at);
 	v[COL_CREATED_BY] = NameGetDatum(&created_by);
-	v[COL_POLICY_VERSION] = Int32GetDatum(question.workflow->policy_version);
-	n[COL_POLICY_VERSION] = question.workflow->policy_version == 0;
-	v[COL_GATE_ROUTE] = CStringGetTextDatum(route_name(answer.gate_route));
-	v[COL_ROUTE] = CStringGetTextDatum(route_name(answer.route));
-	v[COL_REASONS] = JsonbPGetDatum(answer.reasons);
-	v[COL_LANE] = Int16GetDatum(answer.effects.lane >= 0 ?
-								answer.effects.lane : question.workflow->lane);
+	v[COL_POLICY_VERSION] = Int32GetDatum(workflow->policy->version);
+	n[COL_POLICY_VERSION] = workflow->policy->version == 0;
+	v[COL_GATE_ROUTE] = CStringGetTextDatum(hitl_route_name(judgement.route));
+	v[COL_ROUTE] = CStringGetTextDatum(hitl_route_name(route));
+	v[COL_REASONS] = JsonbPGetDatum(hitl_reasons_build(&reasons));
+	v[COL_LANE] = Int16GetDatum(judgement.effects.lane >= 0 ?
+								judgement.effects.lane : workflow->lane);
 	v[COL_AUDIT_U] = Float8GetDatum(hitl_random_uniform());
-	v[COL_PROPENSITY] = Float8GetDatum(answer.propensity);
+	v[COL_PROPENSITY] = Float8GetDatum(hitl_propensity(workflow->policy,
+													   judgement.route, route));
+	n[COL_CHALLENGER_ROUTE] = workflow->challenger == NULL;
+	v[COL_CHALLENGER_ROUTE] = (Datum) 0;
+	if (workflow->challenger)
+	{
+		HitlJudgement other;
+
+		hitl_judge(workflow->challenger, &row, NULL, &other);
+		v[COL_CHALLENGER_ROUTE] =
+			CStringGetTextDatum(hitl_route_name(other.route));
+	}
 
 	/* u < 1 always, so a propensity of 1 always makes a task, 0 never */
-	mine->needs_task = DatumGetFloat8(v[COL_AUDIT_U]) < answer.propensity;
-	mine->hash = hash_columns(v, n);
-	mine->pending = true;
-	if (mine->needs_task)
-		make_wish(&mine->id, &answer.effects);
+	needs_task = route == HITL_MONITOR ||
+		DatumGetFloat8(v[COL_AUDIT_U]) < DatumGetFloat8(v[COL_PROPENSITY]);
+	mine->needs_more = needs_task || !n[COL_REQUEST_ID];
+	if (needs_task)
+		wish_for(&id, &judgement.effects);
+	remember(mine, v, n);
 
 	for (int i = FIRST_WRITTEN; i < NCOLS; i++)
 	{
-		cols[ncols] = map->attnum[i];
-		values[ncols] = v[i];
-		nulls[ncols++] = n[i];
+		values[map->attnum[i] - 1] = v[i];
+		nulls[map->attnum[i] - 1] = n[i];
 	}
-	return PointerGetDatum(heap_modify_tuple_by_cols(tuple, tupdesc, ncols,
-													 cols, values, nulls));
+	return PointerGetDatum(form_tuple(tuple, tupdesc, values, nulls));
 }
 
 /*
@@ -692,16 +756,109 @@ hitl_needs_task(PG_FUNCTION_ARGS)
 		v[i] = PG_GETARG_DATUM(i);
 		n[i] = PG_ARGISNULL(i);
 	}
-	if (!mine->pending || n[COL_ID] ||
-		memcmp(&mine->id, DatumGetUUIDP(v[COL_ID]), sizeof(pg_uuid_t)) != 0 ||
-		hash_columns(v, n) != mine->hash)
+	if (!is_as_remembered(mine, v, n))
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_GATE_OWNED),
 				 errmsg("a decision was stored otherwise than the gate stamped it"),
 				 errdetail("Another trigger on hitl.decision changed the row, or the trigger \"gate\" is disabled."),
 				 errhint("Name triggers that fill columns so that they come before \"gate\".")));
 	mine->pending = false;
-	PG_RETURN_BOOL(mine->needs_task);
+	PG_RETURN_BOOL(mine->needs_more);
+}
+
+/*
+ * The key under which the application will know the decision again.  Whoever
+ * else is at the same key is waited for.
+ */
+static void
+keep_request(Datum workflow, Datum request_id, Datum decision)
+{
+	Datum		args[3] = {workflow, request_id, decision};
+	size_t		len = VARSIZE_ANY_EXHDR(DatumGetTextPP(request_id));
+	HitlSpi		spi;
+	bool		isnull;
+	char	   *existing = NULL;
+	bool		kept;
+
+	if (len == 0 || len > MAX_REQUEST_ID)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the request_id of a decision has %zu bytes", len),
+				 errhint("Use 1 to %d bytes, or NULL.", MAX_REQUEST_ID)));
+	hitl_spi_begin(&spi);
+	hitl_spi_write(&request_query, args);
+	kept = SPI_processed > 0;
+	if (!kept)
+	{
+		hitl_spi_run(&requested_query, args, GetLatestSnapshot(), 1);
+		if (SPI_processed > 0)
+			existing = DatumGetCString(DirectFunctionCall1(uuid_out,
+														   hitl_spi_value(0, 1, &isnull)));
+	}
+	if (!kept)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("request \"%s\" of workflow \"%s\" was submitted before",
+						hitl_clip(TextDatumGetCString(request_id)),
+						TextDatumGetCString(workflow)),
+				 existing ? errdetail("Its decision is %s.", existing) : 0,
+				 errhint("hitl.submit() returns the existing decision.")));
+	hitl_spi_end(&spi);
+}
+
+static void
+report_ungated(Datum decision, Datum workflow)
+{
+	Datum		args[3] = {decision, workflow};
+	HitlSpi		spi;
+
+	args[2] = CStringGetTextDatum(GetUserNameFromId(GetOuterUserId(), false));
+	hitl_spi_begin(&spi);
+	hitl_spi_write(&ungated_query, args);
+	hitl_spi_end(&spi);
+}
+
+/*
+ * A task for a decision that is stored: for a review, an audit, or to have an
+ * eye on what took effect.
+ */
+static void
+make_task(const HitlWorkflow *workflow, const Datum *v,
+		  const HitlEffects *effects)
+{
+	const HitlPolicy *policy = workflow->policy;
+	HitlTaskSpec spec = {0};
+	char	   *route = TextDatumGetCString(v[COL_ROUTE]);
+	bool		drawn = DatumGetFloat8(v[COL_AUDIT_U]) <
+		DatumGetFloat8(v[COL_PROPENSITY]);
+
+	spec.decision = *DatumGetUUIDP(v[COL_ID]);
+	spec.workflow = workflow->name;
+	if (strcmp(route, hitl_route_name(HITL_REVIEW)) == 0)
+		spec.kind = HITL_KIND_REVIEW;
+	else if (drawn)
+		spec.kind = HITL_KIND_AUDIT;
+	else if (strcmp(route, hitl_route_name(HITL_MONITOR)) == 0)
+		spec.kind = HITL_KIND_MONITOR;
+	else
+		return;
+	spec.queue = NameStr(policy->queue)[0] ? policy->queue : workflow->queue;
+	spec.lane = DatumGetInt16(v[COL_LANE]);
+	spec.tier = 1;
+	spec.sla = NameStr(policy->sla)[0] ? policy->sla : workflow->sla;
+	spec.created_at = DatumGetTimestampTz(v[COL_CREATED_AT]);
+	spec.submitter = *DatumGetName(v[COL_CREATED_BY]);
+	if (GetSessionUserId() != GetOuterUserId())
+	{
+		spec.has_login = true;
+		namestrcpy(&spec.submitter_login,
+				   GetUserNameFromId(GetSessionUserId(), false));
+	}
+	if (effects)
+		grant_wish(&spec, effects);
+	if (spec.kind == HITL_KIND_MONITOR)
+		spec.veto_window = policy->veto_window;
+	hitl_task_create(&spec);
 }
 
 Datum
@@ -712,9 +869,8 @@ hitl_enqueue(PG_FUNCTION_ARGS)
 	TupleDesc	tupdesc;
 	Datum		v[NCOLS];
 	bool		n[NCOLS];
-	const HitlWorkflow *workflow;
-	HitlTaskSpec spec = {0};
-	char	   *route;
+	Wish		wish;
+	bool		has_wish;
 
 	require_trigger(fcinfo, "hitl.enqueue", false);
 	tupdesc = RelationGetDescr(trigdata->tg_relation);
@@ -722,23 +878,32 @@ hitl_enqueue(PG_FUNCTION_ARGS)
 	for (int i = 0; i < NCOLS; i++)
 		v[i] = heap_getattr(trigdata->tg_trigtuple, map->attnum[i], tupdesc,
 							&n[i]);
-	if (n[COL_ID] || n[COL_ROUTE] || n[COL_LANE] || n[COL_CREATED_AT])
+	if (n[COL_ID] || n[COL_ROUTE] || n[COL_LANE] || n[COL_CREATED_AT] ||
+		n[COL_CREATED_BY] || n[COL_AUDIT_U] || n[COL_PROPENSITY])
 		ereport(ERROR,
 				(errcode(ERRCODE_NOT_NULL_VIOLATION),
 				 errmsg("a row of \"%s\" is not one that the gate stamped",
 						RelationGetRelationName(trigdata->tg_relation)),
 				 errhint("The triggers of hitl belong on hitl.decision alone.")));
-	workflow = require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW]);
-	route = TextDatumGetCString(v[COL_ROUTE]);
-	spec.decision = *DatumGetUUIDP(v[COL_ID]);
-	spec.workflow = workflow->name;
-	spec.audit = strcmp(route, route_name(ROUTE_REVIEW)) != 0;
-	spec.queue = workflow->queue;
-	spec.lane = DatumGetInt16(v[COL_LANE]);
-	spec.tier = 1;
-	spec.sla = workflow->sla;
-	spec.created_at = DatumGetTimestampTz(v[COL_CREATED_AT]);
-	grant_wish(&spec);
-	hitl_task_create(&spec);
+	has_wish = take_wish(DatumGetUUIDP(v[COL_ID]), &wish);
+	if (has_wish && wish.ungated)
+	{
+		report_ungated(v[COL_ID], v[COL_WORKFLOW]);
+		return PointerGetDatum(NULL);
+	}
+	if (!n[COL_REQUEST_ID])
+		keep_request(v[COL_WORKFLOW], v[COL_REQUEST_ID], v[COL_ID]);
+	make_task(require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW]), v,
+			  has_wish ? &wish.effects : NULL);
 	return PointerGetDatum(NULL);
+}
+
+void
+hitl_gate_init(void)
+{
+	DefineCustomIntVariable("hitl.max_payload",
+							"Largest decision that the gate takes.",
+							"Counts what the application gives; larger ones fail.",
+							&max_payload, 16 * 1024, 1, MAX_KILOBYTES / 16,
+							PGC_SUSET, GUC_UNIT_KB, NULL, NULL, NULL);
 }

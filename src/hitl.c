@@ -7,6 +7,8 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "gate.h"
+#include "rule.h"
 #include "worker.h"
 
 PG_MODULE_MAGIC;
@@ -17,5 +19,7 @@ void
 _PG_init(void)
 {
 	hitl_worker_init();
+	hitl_gate_init();
+	hitl_rule_init();
 	MarkGUCPrefixReserved("hitl");
 }

@@ -129,7 +129,7 @@ add_packet(const HitlTask *task, TimestampTz now, Snapshot snapshot,
 	v[PACKET_DECISION] = id;
 	v[PACKET_WORKFLOW] = CStringGetTextDatum(NameStr(task->workflow));
 	v[PACKET_QUEUE] = CStringGetTextDatum(NameStr(task->queue));
-	v[PACKET_KIND] = CStringGetTextDatum(task->audit ? "audit" : "review");
+	v[PACKET_KIND] = CStringGetTextDatum(hitl_kind_name(task->kind));
 	v[PACKET_LANE] = Int16GetDatum(task->lane);
 	n[PACKET_DUE_AT] = n[PACKET_TIME_LEFT] = task->due_at == DT_NOEND;
 	v[PACKET_DUE_AT] = TimestampTzGetDatum(task->due_at);

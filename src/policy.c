@@ -8,6 +8,7 @@
 #include "hitl.h"
 
 #include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/snapmgr.h"
@@ -20,32 +21,53 @@ static HTAB *workflows = NULL;
 static HitlQuery load_query = {
 	.text =
 	"SELECT w.queue, w.lane, w.question, w.application::pg_catalog.oid,"
-	"       w.mode, p.version, p.upper, p.lower, p.audit_rate_approve,"
-	"       p.audit_rate_reject, w.sla, w.kill_reason,"
+	"       w.mode, w.policy_version, w.sla, w.kill_reason, w.always_human,"
 	"       ARRAY(SELECT c.code::pg_catalog.text FROM hitl.decision_code c"
 	"             WHERE c.workflow IS NULL"
 	"             OR c.workflow OPERATOR(pg_catalog.=) w.name ORDER BY 1)"
 	"  FROM hitl.workflow w"
-	"  LEFT JOIN hitl.policy p"
-	"    ON p.workflow OPERATOR(pg_catalog.=) w.name"
-	"   AND p.version OPERATOR(pg_catalog.=) w.policy_version"
 	" WHERE w.name OPERATOR(pg_catalog.=) $1",
 	.nargs = 1,
 	.argtypes = {TEXTOID}
-};
-
-static HitlQuery any_query = {
-	.text =
-	"SELECT FROM hitl.workflow LIMIT 1",
-	.nargs = 0
 };
 
 /* the columns of load_query */
 enum
 {
 	COL_QUEUE = 1, COL_LANE, COL_QUESTION, COL_APPLICATION, COL_MODE,
-	COL_VERSION, COL_UPPER, COL_LOWER, COL_AUDIT_APPROVE, COL_AUDIT_REJECT,
-	COL_SLA, COL_KILL_REASON, COL_CODES
+	COL_VERSION, COL_SLA, COL_KILL_REASON, COL_ALWAYS_HUMAN, COL_CODES
+};
+
+static HitlQuery policy_query = {
+	.text =
+	"SELECT p.version, p.upper, p.lower, p.audit_rate_approve,"
+	"       p.audit_rate_reject, p.novelty_limit, p.fairness_limit,"
+	"       p.field_limit, p.step_limit, p.irreversible, p.on_invalid,"
+	"       p.on_timeout, p.veto_window, p.challenger, p.queue, p.sla,"
+	"       p.fairness_queue, p.fairness_sla, p.required_context, w.baseline"
+	"  FROM hitl.policy p JOIN hitl.workflow w"
+	"    ON w.name OPERATOR(pg_catalog.=) p.workflow"
+	" WHERE p.workflow OPERATOR(pg_catalog.=) $1"
+	"   AND p.version OPERATOR(pg_catalog.=) $2",
+	.nargs = 2,
+	.argtypes = {TEXTOID, INT4OID}
+};
+
+/* the columns of policy_query */
+enum
+{
+	POLICY_VERSION = 1, POLICY_UPPER, POLICY_LOWER, POLICY_AUDIT_APPROVE,
+	POLICY_AUDIT_REJECT, POLICY_NOVELTY_LIMIT, POLICY_FAIRNESS_LIMIT,
+	POLICY_FIELD_LIMIT, POLICY_STEP_LIMIT, POLICY_IRREVERSIBLE,
+	POLICY_ON_INVALID, POLICY_ON_TIMEOUT, POLICY_VETO_WINDOW,
+	POLICY_CHALLENGER, POLICY_QUEUE, POLICY_SLA, POLICY_FAIRNESS_QUEUE,
+	POLICY_FAIRNESS_SLA, POLICY_REQUIRED, POLICY_BASELINE
+};
+
+static HitlQuery any_query = {
+	.text =
+	"SELECT FROM hitl.workflow LIMIT 1",
+	.nargs = 0
 };
 
 static HitlQuery rules_query = {
@@ -87,12 +109,31 @@ column_name(uint64 row, int number, NameData *to)
 	namestrcpy(to, isnull ? "" : TextDatumGetCString(value));
 }
 
+/* without a value: what stands in its place */
 static double
-column_float8(int number, bool *isnull)
+column_float8(int number, double missing)
 {
-	Datum		value = hitl_spi_value(0, number, isnull);
+	bool		isnull;
+	Datum		value = hitl_spi_value(0, number, &isnull);
 
-	return *isnull ? 0.0 : DatumGetFloat8(value);
+	return isnull ? missing : DatumGetFloat8(value);
+}
+
+static int32
+column_int32(int number)
+{
+	bool		isnull;
+	Datum		value = hitl_spi_value(0, number, &isnull);
+
+	return isnull ? 0 : DatumGetInt32(value);
+}
+
+static bool
+column_bool(int number)
+{
+	bool		isnull;
+
+	return DatumGetBool(hitl_spi_value(0, number, &isnull));
 }
 
 static bool
@@ -124,63 +165,20 @@ forget(HitlWorkflow *w)
 	w->kill_reason = NULL;
 	w->question = NULL;
 	w->codes = (Datum) 0;
-	w->rules = NULL;
-	w->nrules = 0;
-	w->rule_keys = 0;
+	w->policy = NULL;
+	w->challenger = NULL;
 	w->exists = false;
 	w->generation = 0;
 }
 
-static void
-read_row(HitlWorkflow *w)
-{
-	MemoryContext old;
-	Datum		value;
-	bool		isnull;
-	char	   *mode = NULL;
-
-	column_name(0, COL_QUEUE, &w->queue);
-	w->lane = DatumGetInt16(hitl_spi_value(0, COL_LANE, &isnull));
-
-	value = hitl_spi_value(0, COL_APPLICATION, &isnull);
-	w->application = isnull ? InvalidOid : DatumGetObjectId(value);
-
-	value = hitl_spi_value(0, COL_VERSION, &isnull);
-	w->policy_version = isnull ? 0 : DatumGetInt32(value);
-	w->upper = column_float8(COL_UPPER, &isnull);
-	w->has_upper = !isnull;
-	w->lower = column_float8(COL_LOWER, &isnull);
-	w->audit_rate_approve = column_float8(COL_AUDIT_APPROVE, &isnull);
-	w->audit_rate_reject = column_float8(COL_AUDIT_REJECT, &isnull);
-
-	/* a workflow whose mode was never set goes by its policy */
-	value = hitl_spi_value(0, COL_MODE, &isnull);
-	if (!isnull)
-		mode = TextDatumGetCString(value);
-	if (mode == NULL)
-		w->mode = (w->policy_version > 0 && (w->has_upper || w->lower > 0)) ?
-			HITL_MODE_IN_LOOP : HITL_MODE_MANUAL;
-	else
-		w->mode = strcmp(mode, "in_loop") == 0 ?
-			HITL_MODE_IN_LOOP : HITL_MODE_MANUAL;
-
-	column_name(0, COL_SLA, &w->sla);
-
-	w->context = AllocSetContextCreate(hitl_cache_context(), "hitl workflow",
-									   ALLOCSET_SMALL_SIZES);
-	old = MemoryContextSwitchTo(w->context);
-	w->kill_reason = column_string(0, COL_KILL_REASON);
-	w->question = column_string(0, COL_QUESTION);
-	value = hitl_spi_value(0, COL_CODES, &isnull);
-	w->codes = datumCopy(value, false, -1);
-	MemoryContextSwitchTo(old);
-	w->exists = true;
-}
+/*
+ * Rules
+ */
 
 static void
-read_rule(HitlWorkflow *w, uint64 row)
+read_rule(HitlPolicy *p, uint64 row)
 {
-	HitlRule   *rule = &w->rules[row];
+	HitlRule   *rule = &p->rules[row];
 	Datum		value;
 	bool		isnull;
 
@@ -197,42 +195,183 @@ read_rule(HitlWorkflow *w, uint64 row)
 	column_name(row, RULE_SLA, &rule->sla);
 	rule->question = column_string(row, RULE_QUESTION);
 	rule->reason = column_string(row, RULE_REASON);
-	w->rule_keys |= rule->keys;
+	p->rule_keys |= rule->keys;
 }
 
 static void
-read_rules(HitlWorkflow *w)
+read_rules(HitlPolicy *p)
 {
-	MemoryContext old;
-
 	if (SPI_processed == 0)
 		return;
-	old = MemoryContextSwitchTo(w->context);
-	w->rules = palloc0(sizeof(HitlRule) * SPI_processed);
+	p->rules = palloc0(sizeof(HitlRule) * SPI_processed);
 	for (uint64 row = 0; row < SPI_processed; row++)
-		read_rule(w, row);
-	w->nrules = SPI_processed;
-	MemoryContextSwitchTo(old);
+		read_rule(p, row);
+	p->nrules = SPI_processed;
+}
+
+/*
+ * Required context: "context.policy" is column context, step policy.
+ */
+static void
+read_path(const char *text, HitlPath *path)
+{
+	const char *dot = strchr(text, '.');
+
+	path->text = pstrdup(text);
+	path->key = hitl_key_find(text, dot ? (size_t) (dot - text) : strlen(text));
+	if (path->key < 0)			/* never there, so always missing */
+		path->key = HITL_KEY_CONTEXT;
+	path->step = palloc(sizeof(char *) * (strlen(text) + 1));
+	while (dot != NULL)
+	{
+		const char *next = strchr(dot + 1, '.');
+
+		path->step[path->nsteps++] = next ?
+			pnstrdup(dot + 1, next - dot - 1) : pstrdup(dot + 1);
+		dot = next;
+	}
+}
+
+static void
+read_required(HitlPolicy *p, Datum array)
+{
+	Datum	   *elems;
+	int			nelems;
+
+	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
+					  TYPALIGN_INT, &elems, NULL, &nelems);
+	p->required = palloc0(sizeof(HitlPath) * Max(nelems, 1));
+	for (int i = 0; i < nelems; i++)
+		read_path(TextDatumGetCString(elems[i]), &p->required[i]);
+	p->nrequired = nelems;
+}
+
+static void
+read_policy(HitlPolicy *p)
+{
+	char	   *on_timeout = column_string(0, POLICY_ON_TIMEOUT);
+	bool		isnull;
+
+	p->version = column_int32(POLICY_VERSION);
+	p->upper = column_float8(POLICY_UPPER, -1);
+	p->has_upper = p->upper >= 0;
+	p->lower = column_float8(POLICY_LOWER, 0);
+	double_to_shortest_decimal_buf(p->upper, p->upper_text);
+	double_to_shortest_decimal_buf(p->lower, p->lower_text);
+	p->audit_rate_approve = column_float8(POLICY_AUDIT_APPROVE, 0);
+	p->audit_rate_reject = column_float8(POLICY_AUDIT_REJECT, 0);
+	p->novelty_limit = column_float8(POLICY_NOVELTY_LIMIT, -1);
+	p->fairness_limit = column_float8(POLICY_FAIRNESS_LIMIT, -1);
+	p->field_limit = column_float8(POLICY_FIELD_LIMIT, -1);
+	p->step_limit = column_float8(POLICY_STEP_LIMIT, -1);
+	p->irreversible = column_bool(POLICY_IRREVERSIBLE);
+	p->error_on_invalid =
+		strcmp(column_string(0, POLICY_ON_INVALID), "error") == 0;
+	p->on_timeout = strcmp(on_timeout, "approve") == 0 ? HITL_TIMEOUT_APPROVE :
+		strcmp(on_timeout, "reject") == 0 ? HITL_TIMEOUT_REJECT :
+		HITL_TIMEOUT_HOLD;
+	(void) column_interval(POLICY_VETO_WINDOW, &p->veto_window);
+	p->challenger = column_int32(POLICY_CHALLENGER);
+	column_name(0, POLICY_QUEUE, &p->queue);
+	column_name(0, POLICY_SLA, &p->sla);
+	column_name(0, POLICY_FAIRNESS_QUEUE, &p->fairness_queue);
+	column_name(0, POLICY_FAIRNESS_SLA, &p->fairness_sla);
+	read_required(p, hitl_spi_value(0, POLICY_REQUIRED, &isnull));
+}
+
+HitlPolicy *
+hitl_policy_load(const char *workflow, int32 version, Snapshot snapshot)
+{
+	HitlPolicy *p = palloc0(sizeof(HitlPolicy));
+	int32		baseline;
+	Datum		args[2];
+
+	/* what holds where there is no policy */
+	p->novelty_limit = p->fairness_limit = p->field_limit = p->step_limit = -1;
+	p->irreversible = true;
+	if (version == 0)
+		return p;
+
+	args[0] = CStringGetTextDatum(workflow);
+	args[1] = Int32GetDatum(version);
+	hitl_spi_run(&policy_query, args, snapshot, 1);
+	if (SPI_processed == 0)
+		return p;
+	read_policy(p);
+	baseline = column_int32(POLICY_BASELINE);
+	hitl_spi_run(&rules_query, args, snapshot, 0);
+	read_rules(p);
+	if (p->novelty_limit >= 0 && baseline > 0)
+		p->baseline = hitl_baseline_load(workflow, baseline, p->novelty_limit,
+										 snapshot);
+	return p;
+}
+
+static HitlMode
+mode_of(const char *mode, const HitlPolicy *policy)
+{
+	/* a workflow whose mode was never set goes by its policy */
+	if (mode == NULL)
+		return policy->has_upper || policy->lower > 0 ?
+			HITL_MODE_IN_LOOP : HITL_MODE_MANUAL;
+	if (strcmp(mode, "in_loop") == 0)
+		return HITL_MODE_IN_LOOP;
+	if (strcmp(mode, "on_loop") == 0)
+		return HITL_MODE_ON_LOOP;
+	if (strcmp(mode, "shadow") == 0)
+		return HITL_MODE_SHADOW;
+	return HITL_MODE_MANUAL;
+}
+
+static void
+read_row(HitlWorkflow *w, Snapshot snapshot)
+{
+	Datum		value;
+	bool		isnull;
+	char	   *mode = column_string(0, COL_MODE);
+	int32		version = column_int32(COL_VERSION);
+
+	column_name(0, COL_QUEUE, &w->queue);
+	w->lane = DatumGetInt16(hitl_spi_value(0, COL_LANE, &isnull));
+	value = hitl_spi_value(0, COL_APPLICATION, &isnull);
+	w->application = isnull ? InvalidOid : DatumGetObjectId(value);
+	column_name(0, COL_SLA, &w->sla);
+	w->always_human = column_bool(COL_ALWAYS_HUMAN);
+	w->kill_reason = column_string(0, COL_KILL_REASON);
+	w->question = column_string(0, COL_QUESTION);
+	value = hitl_spi_value(0, COL_CODES, &isnull);
+	w->codes = datumCopy(value, false, -1);
+
+	w->policy = hitl_policy_load(NameStr(w->name), version, snapshot);
+	if (w->policy->challenger > 0)
+		w->challenger = hitl_policy_load(NameStr(w->name),
+										 w->policy->challenger, snapshot);
+	w->mode = mode_of(mode, w->policy);
+	w->exists = true;
 }
 
 static void
 load(HitlWorkflow *w, uint64 generation)
 {
 	HitlSpi		spi;
-	Datum		args[2];
+	Datum		arg;
 	Snapshot	snapshot;
 
 	forget(w);
-	args[0] = CStringGetTextDatum(NameStr(w->name));
+	arg = CStringGetTextDatum(NameStr(w->name));
 	hitl_spi_begin(&spi);
 	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	hitl_spi_run(&load_query, args, snapshot, 1);
+	hitl_spi_run(&load_query, &arg, snapshot, 1);
 	if (SPI_processed > 0)
 	{
-		read_row(w);
-		args[1] = Int32GetDatum(w->policy_version);
-		hitl_spi_run(&rules_query, args, snapshot, 0);
-		read_rules(w);
+		MemoryContext old;
+
+		w->context = AllocSetContextCreate(hitl_cache_context(),
+										   "hitl workflow",
+										   ALLOCSET_SMALL_SIZES);
+		old = MemoryContextSwitchTo(w->context);
+		read_row(w, snapshot);
+		MemoryContextSwitchTo(old);
 	}
 	UnregisterSnapshot(snapshot);
 	hitl_spi_end(&spi);

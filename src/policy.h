@@ -1,19 +1,71 @@
 /*
  * policy.h
- *		Workflows and the policies in force, as the gate needs them.
+ *		Workflows and their policies, as the gate needs them.
  */
 #ifndef HITL_POLICY_H
 #define HITL_POLICY_H
 
+#include "common/shortest_dec.h"
+#include "utils/snapshot.h"
 #include "utils/timestamp.h"
 
+#include "novelty.h"
 #include "rule.h"
 
 typedef enum HitlMode
 {
 	HITL_MODE_MANUAL,
-	HITL_MODE_IN_LOOP
+	HITL_MODE_SHADOW,
+	HITL_MODE_IN_LOOP,
+	HITL_MODE_ON_LOOP
 } HitlMode;
+
+typedef enum HitlOnTimeout
+{
+	HITL_TIMEOUT_HOLD,
+	HITL_TIMEOUT_APPROVE,
+	HITL_TIMEOUT_REJECT
+} HitlOnTimeout;
+
+/* something that must be there: a place in the decision's document */
+typedef struct HitlPath
+{
+	char	   *text;			/* as configured */
+	int			key;			/* the column */
+	int			nsteps;			/* of these below it */
+	char	  **step;
+} HitlPath;
+
+typedef struct HitlPolicy
+{
+	int32		version;		/* 0: there is none */
+	bool		has_upper;
+	double		upper;
+	double		lower;
+	char		upper_text[DOUBLE_SHORTEST_DECIMAL_LEN];
+	char		lower_text[DOUBLE_SHORTEST_DECIMAL_LEN];
+	double		audit_rate_approve;
+	double		audit_rate_reject;
+	double		novelty_limit;	/* limits below 0: not looked at */
+	double		fairness_limit;
+	double		field_limit;
+	double		step_limit;
+	bool		irreversible;	/* what cannot be undone goes to review */
+	bool		error_on_invalid;
+	HitlOnTimeout on_timeout;
+	Interval	veto_window;
+	int32		challenger;		/* 0: none */
+	NameData	queue;			/* empty: the workflow's */
+	NameData	sla;
+	NameData	fairness_queue; /* empty: says nothing */
+	NameData	fairness_sla;
+	int			nrequired;
+	HitlPath   *required;
+	int			nrules;
+	HitlRule   *rules;			/* in their order */
+	uint32		rule_keys;		/* the columns that any of them looks at */
+	HitlBaseline *baseline;		/* NULL: none learnt, or not looked at */
+} HitlPolicy;
 
 typedef struct HitlWorkflow
 {
@@ -22,25 +74,17 @@ typedef struct HitlWorkflow
 	bool		exists;
 
 	HitlMode	mode;
+	bool		always_human;
 	Oid			application;	/* InvalidOid: any */
 	int16		lane;
 	NameData	queue;
+	NameData	sla;			/* empty: none */
 	char	   *kill_reason;	/* NULL: not killed */
 	char	   *question;		/* NULL: none */
 	Datum		codes;			/* text[]: the vocabulary */
 
-	int32		policy_version; /* 0: none */
-	bool		has_upper;
-	double		upper;
-	double		lower;
-	double		audit_rate_approve;
-	double		audit_rate_reject;
-
-	NameData	sla;			/* empty: none */
-
-	int			nrules;
-	HitlRule   *rules;			/* in their order */
-	uint32		rule_keys;		/* the columns that any of them looks at */
+	HitlPolicy *policy;			/* in force; never NULL */
+	HitlPolicy *challenger;		/* NULL: none */
 	MemoryContext context;		/* of what is pointed to here */
 } HitlWorkflow;
 
@@ -59,6 +103,15 @@ typedef struct HitlSla
  * of any function here or in people.h.
  */
 extern const HitlWorkflow *hitl_workflow(const char *name, size_t len);
+
+/*
+ * A version of a workflow's policy, with its rules and the baseline in force,
+ * made in the current memory context.  Without a baseline if that is not
+ * wanted; a version that does not exist has number 0 and approves nothing.
+ * Under hitl_spi_begin.
+ */
+extern HitlPolicy *hitl_policy_load(const char *workflow, int32 version,
+									Snapshot snapshot);
 
 /* an SLA that does not exist has no clocks; doctor() says so */
 extern const HitlSla *hitl_sla(const char *name);

@@ -5,14 +5,10 @@
 #ifndef HITL_RULE_H
 #define HITL_RULE_H
 
-#include "access/htup.h"
-#include "access/tupdesc.h"
 #include "utils/jsonpath.h"
 
-#include "json.h"
-
-/* the columns of a decision that a condition can name */
-#define HITL_RULE_NKEYS	17
+#include "reason.h"
+#include "row.h"
 
 typedef struct HitlRule
 {
@@ -28,32 +24,28 @@ typedef struct HitlRule
 	char	   *reason;			/* what the record says */
 } HitlRule;
 
-/* what the rules that fired ask for, together */
+/* what fired asks for, together */
 typedef struct HitlEffects
 {
 	bool		review;
-	int16		lane;
-	int32		tier;
-	NameData	queue;
+	int16		lane;			/* -1: nothing was said */
+	int32		tier;			/* 0 */
+	NameData	queue;			/* empty */
 	NameData	sla;
-	const char *question;
+	const char *question;		/* NULL */
 } HitlEffects;
 
-/* for each key the column of such rows, or 0 where there is none */
-extern void hitl_rule_columns(TupleDesc tupdesc, int *attnums);
+/* the columns that a condition, in its canonical text, looks at */
 extern uint32 hitl_rule_keys(const char *condition);
 
 /*
- * Looks at all rules in order.  Without a confidence, there is none for the
- * rules, whatever the row has.  effects->question lives as long as the rules.
+ * Looks at all rules in order, and adds what they ask for to *effects.
+ * effects->question lives as long as the rules.
  */
 extern void hitl_rules_apply(const HitlRule *rules, int nrules, uint32 keys,
-							 HeapTuple tuple, TupleDesc tupdesc,
-							 const int *attnums, bool has_confidence,
-							 HitlJson *reasons, HitlEffects *effects);
+							 const HitlRow *row, HitlReasons *reasons,
+							 HitlEffects *effects);
 
-/* adds an entry to the reasons of a decision */
-extern void hitl_add_reason(HitlJson *reasons, const char *trigger,
-							const char *rule, const char *detail);
+extern void hitl_rule_init(void);
 
 #endif							/* HITL_RULE_H */

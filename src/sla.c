@@ -36,8 +36,13 @@ sweep_one(HitlDesk *desk, HitlTask *task, TimestampTz now, Snapshot snapshot)
 	HitlTransition transition = {0};
 
 	transition.now = now;
-	transition.act = task->held && task->lease_until <= now ?
-		HITL_ACT_EXPIRE : HITL_ACT_BREACH;
+	transition.act = HITL_ACT_BREACH;
+	if (task->held && task->lease_until <= now)
+		transition.act = HITL_ACT_EXPIRE;
+	else if (task->kind == HITL_KIND_MONITOR)
+		transition.act = HITL_ACT_LAPSE;
+	else if (hitl_times_out(task, &transition))
+		transition.act = HITL_ACT_TIME_OUT;
 	return hitl_task_apply(desk, task, &transition, snapshot, false);
 }
 

@@ -7,10 +7,11 @@
  *		(gate) --> open --claim--> held --decide--> ended
  *					 ^--release, expire--'
  *		breach leaves it as it is, open or held, and moves it to another
- *		queue, tier, lane or deadline.
+ *		queue, tier, lane or deadline;
+ *		time_out, lapse and override end it, open or held.
  *
  * All paths go through hitl_task_apply.  Each act writes the row once and
- * leaves one record: a verdict for HITL_ACT_DECIDE, an event otherwise.
+ * leaves one record: a verdict if it decides, an event otherwise.
  *
  * wake_at is the earliest time at which the clock has something to do with
  * the task: the end of the lease, or a deadline not yet breached.  It is
@@ -81,6 +82,14 @@ static HitlQuery step_query = {
 	.argtypes = {TEXTOID, INT4OID}
 };
 
+static HitlQuery reversible_query = {
+	.text =
+	"SELECT reversible FROM hitl.decision"
+	" WHERE id OPERATOR(pg_catalog.=) $1",
+	.nargs = 1,
+	.argtypes = {UUIDOID}
+};
+
 static HitlQuery last_claim_query = {
 	.text =
 	"SELECT kind, detail OPERATOR(pg_catalog.->>) 'holder', created_at"
@@ -95,6 +104,21 @@ static HitlQuery last_claim_query = {
 };
 
 const char *
+hitl_kind_name(HitlKind kind)
+{
+	switch (kind)
+	{
+		case HITL_KIND_REVIEW:
+			return "review";
+		case HITL_KIND_AUDIT:
+			return "audit";
+		case HITL_KIND_MONITOR:
+			return "monitor";
+	}
+	return NULL;				/* keep the compiler quiet */
+}
+
+const char *
 hitl_action_name(HitlAction action)
 {
 	switch (action)
@@ -105,20 +129,26 @@ hitl_action_name(HitlAction action)
 			return "reject";
 		case HITL_AMEND:
 			return "amend";
+		case HITL_TIMEOUT:
+			return "timeout";
+		case HITL_VETO:
+			return "veto";
+		case HITL_CORRECT:
+			return "correct";
 	}
 	return NULL;				/* keep the compiler quiet */
 }
 
 const char *
-hitl_outcome_name(HitlAction action)
+hitl_outcome_name(HitlOutcome outcome)
 {
-	switch (action)
+	switch (outcome)
 	{
-		case HITL_APPROVE:
+		case HITL_APPROVED:
 			return "approved";
-		case HITL_REJECT:
+		case HITL_REJECTED:
 			return "rejected";
-		case HITL_AMEND:
+		case HITL_AMENDED:
 			return "amended";
 	}
 	return NULL;				/* keep the compiler quiet */
@@ -184,7 +214,18 @@ hitl_task_read(TupleTableSlot *slot, HitlTask *task)
 	task->id = DatumGetInt64(v[TASK_ID]);
 	task->decision = *DatumGetUUIDP(v[TASK_DECISION]);
 	get_name(slot, TASK_WORKFLOW, &task->workflow);
-	task->audit = *VARDATA_ANY(DatumGetTextPP(v[TASK_KIND])) == 'a';
+	switch (*VARDATA_ANY(DatumGetTextPP(v[TASK_KIND])))
+	{
+		case 'a':
+			task->kind = HITL_KIND_AUDIT;
+			break;
+		case 'm':
+			task->kind = HITL_KIND_MONITOR;
+			break;
+		default:
+			task->kind = HITL_KIND_REVIEW;
+			break;
+	}
 	get_name(slot, TASK_QUEUE, &task->queue);
 	task->lane = DatumGetInt16(v[TASK_LANE]);
 	task->tier = DatumGetInt32(v[TASK_TIER]);
@@ -227,7 +268,7 @@ to_row(const HitlTask *task, Datum *v, bool *n)
 	v[TASK_ID] = Int64GetDatum(task->id);
 	v[TASK_DECISION] = UUIDPGetDatum(&task->decision);
 	v[TASK_WORKFLOW] = string_of(&task->workflow);
-	v[TASK_KIND] = CStringGetTextDatum(task->audit ? "audit" : "review");
+	v[TASK_KIND] = CStringGetTextDatum(hitl_kind_name(task->kind));
 	v[TASK_QUEUE] = string_of(&task->queue);
 	v[TASK_LANE] = Int16GetDatum(task->lane);
 	v[TASK_TIER] = Int32GetDatum(task->tier);
@@ -309,23 +350,29 @@ hitl_task_create(const HitlTaskSpec *spec)
 
 	task.decision = spec->decision;
 	task.workflow = spec->workflow;
-	task.audit = spec->audit;
+	task.kind = spec->kind;
 	task.queue = spec->queue;
 	task.lane = spec->lane;
 	task.tier = spec->tier;
 	task.question = spec->question;
 	task.created_at = spec->created_at;
 	task.sla = spec->sla;
-	task.first_review_at = sla->has_first_review ?
-		add_span(spec->created_at, &sla->first_review) : DT_NOEND;
-	task.resolution_at = sla->has_resolution ?
-		add_span(spec->created_at, &sla->resolution) : DT_NOEND;
+	task.first_review_at = DT_NOEND;
+	task.resolution_at = DT_NOEND;
+	if (spec->kind == HITL_KIND_MONITOR)
+		task.resolution_at = add_span(spec->created_at, &spec->veto_window);
+	else
+	{
+		if (sla->has_first_review)
+			task.first_review_at = add_span(spec->created_at,
+											&sla->first_review);
+		if (sla->has_resolution)
+			task.resolution_at = add_span(spec->created_at, &sla->resolution);
+	}
 	task.due_at = DT_NOEND;
-	namestrcpy(&task.submitter, GetUserNameFromId(GetOuterUserId(), false));
-	task.has_login = GetSessionUserId() != GetOuterUserId();
-	if (task.has_login)
-		namestrcpy(&task.submitter_login,
-				   GetUserNameFromId(GetSessionUserId(), false));
+	task.submitter = spec->submitter;
+	task.has_login = spec->has_login;
+	task.submitter_login = spec->submitter_login;
 	derive(&task);
 
 	table = hitl_table_open("task");
@@ -430,6 +477,18 @@ open_record(HitlDesk *desk, HitlTable **table, const char *name)
 	MemoryContextSwitchTo(old);
 }
 
+/*
+ * Who acted: a reviewer, a lead who is none, or the clock.
+ */
+static Datum
+name_of(const HitlActor *actor)
+{
+	if (actor->reviewer)
+		return string_of(&actor->reviewer->name);
+	return actor->nroles > 0 ? string_of(&actor->role[0]) :
+		CStringGetTextDatum("clock");
+}
+
 static void
 write_event(HitlDesk *desk, const HitlTask *task,
 			const HitlTransition *transition, const char *kind, Jsonb *detail)
@@ -444,35 +503,39 @@ write_event(HitlDesk *desk, const HitlTask *task,
 	v[EVENT_DECISION] = UUIDPGetDatum(&task->decision);
 	v[EVENT_TASK] = Int64GetDatum(task->id);
 	v[EVENT_WORKFLOW] = string_of(&task->workflow);
-	v[EVENT_ACTOR] = transition->actor.reviewer ?
-		string_of(&transition->actor.reviewer->name) :
-		CStringGetTextDatum("clock");
+	v[EVENT_ACTOR] = name_of(&transition->actor);
 	v[EVENT_DETAIL] = JsonbPGetDatum(detail);
 	hitl_table_insert(desk->event, v, n, EVENT_NATTS);
 }
 
+/*
+ * A verdict on a task that has just ended (ended), or on a decision without.
+ */
 static void
-write_verdict(HitlDesk *desk, const HitlTask *task,
+write_verdict(HitlDesk *desk, const HitlTask *task, bool ended,
 			  const HitlTransition *transition)
 {
 	Oid			asserted_by = transition->actor.asserted_by;
+	bool		by_holder = transition->act == HITL_ACT_DECIDE;
 	Datum		v[VERDICT_NATTS];
 	bool		n[VERDICT_NATTS] = {0};
 	NameData	login;
 	TimestampTz now = GetCurrentTimestamp();
 
 	/* the row is ours now; getting it may have taken until the lease ended */
-	hitl_lease_check(task, now);
+	if (by_holder)
+		hitl_lease_check(task, now);
 
 	open_record(desk, &desk->verdict, "verdict");
 	v[VERDICT_ID] = Int64GetDatum(hitl_next_id("verdict_id_seq"));
 	v[VERDICT_CREATED_AT] = TimestampTzGetDatum(now);
 	v[VERDICT_DECISION] = UUIDPGetDatum(&task->decision);
+	n[VERDICT_TASK] = n[VERDICT_KIND] = n[VERDICT_QUEUE] = !ended;
 	v[VERDICT_TASK] = Int64GetDatum(task->id);
-	v[VERDICT_KIND] = CStringGetTextDatum(task->audit ? "audit" : "review");
+	v[VERDICT_KIND] = CStringGetTextDatum(hitl_kind_name(task->kind));
 	v[VERDICT_WORKFLOW] = string_of(&task->workflow);
 	v[VERDICT_QUEUE] = string_of(&task->queue);
-	v[VERDICT_REVIEWER] = string_of(&task->holder);
+	v[VERDICT_REVIEWER] = name_of(&transition->actor);
 	n[VERDICT_ASSERTED_BY] = !OidIsValid(asserted_by);
 	if (OidIsValid(asserted_by))
 		namestrcpy(&login, GetUserNameFromId(asserted_by, false));
@@ -484,14 +547,22 @@ write_verdict(HitlDesk *desk, const HitlTask *task,
 	v[VERDICT_CODE] = PointerGetDatum(transition->code);
 	n[VERDICT_NOTE] = transition->note == NULL;
 	v[VERDICT_NOTE] = PointerGetDatum(transition->note);
+	n[VERDICT_SECONDS] = n[VERDICT_LEASE] = n[VERDICT_LEASE_UNTIL] = !by_holder;
 	v[VERDICT_SECONDS] = Float8GetDatum((double)
 										(now - task->claimed_at) /
 										USECS_PER_SEC);
 	v[VERDICT_FINAL] = BoolGetDatum(true);
-	v[VERDICT_OUTCOME] = CStringGetTextDatum(hitl_outcome_name(transition->action));
+	v[VERDICT_OUTCOME] = CStringGetTextDatum(hitl_outcome_name(transition->outcome));
 	v[VERDICT_LEASE] = Int64GetDatum(task->lease);
 	v[VERDICT_LEASE_UNTIL] = TimestampTzGetDatum(task->lease_until);
 	hitl_table_insert(desk->verdict, v, n, VERDICT_NATTS);
+}
+
+void
+hitl_verdict_write(HitlDesk *desk, const HitlTask *of,
+				   const HitlTransition *transition)
+{
+	write_verdict(desk, of, false, transition);
 }
 
 /*
@@ -508,6 +579,8 @@ claim(HitlTask *task, const HitlTransition *t)
 	task->holder = t->actor.reviewer->name;
 	task->lease = hitl_random_token();
 	task->lease_until = add_span(t->now, &lease);
+	if (task->kind == HITL_KIND_MONITOR)	/* then the veto is too late */
+		task->lease_until = Min(task->lease_until, task->resolution_at);
 	task->claimed_at = t->now;
 	if (task->first_review_at != DT_NOEND)
 	{
@@ -622,6 +695,79 @@ breach(HitlTask *task, const HitlTransition *t, const char **kind)
 	return hitl_json_end(&json);
 }
 
+/*
+ * The policy in force says what happens when nobody decides.  To approve,
+ * everything must allow it still: a workflow that is killed or manual, or
+ * whose decisions always need a person, waits on, and so does an action that
+ * cannot be undone.
+ */
+bool
+hitl_times_out(const HitlTask *task, HitlTransition *transition)
+{
+	const HitlWorkflow *w;
+	HitlSpi		spi;
+	Datum		id = UUIDPGetDatum(&task->decision);
+	Step		step;
+	bool		isnull;
+	bool		reversible = false;
+
+	if (task->kind != HITL_KIND_REVIEW ||
+		task->resolution_at > transition->now ||
+		task->first_review_at <= task->resolution_at)
+		return false;
+	w = hitl_workflow(NameStr(task->workflow), strlen(NameStr(task->workflow)));
+	if (w == NULL || w->policy->on_timeout == HITL_TIMEOUT_HOLD ||
+		w->always_human || w->kill_reason || w->mode == HITL_MODE_MANUAL)
+		return false;
+	transition->action = HITL_TIMEOUT;
+	transition->outcome = w->policy->on_timeout == HITL_TIMEOUT_APPROVE ?
+		HITL_APPROVED : HITL_REJECTED;
+	transition->note = cstring_to_text(psprintf("nobody decided in time; policy version %d",
+												w->policy->version));
+
+	read_step(task, &step);
+	if (step.exists)
+		return false;
+	if (transition->outcome == HITL_REJECTED)
+		return true;
+	hitl_spi_begin(&spi);
+	hitl_spi_run(&reversible_query, &id, GetLatestSnapshot(), 1);
+	if (SPI_processed > 0)
+		reversible = DatumGetBool(hitl_spi_value(0, 1, &isnull));
+	hitl_spi_end(&spi);
+	return reversible;
+}
+
+static Jsonb *
+lapse(const HitlTask *task)
+{
+	HitlJson	json;
+
+	hitl_json_begin(&json);
+	hitl_json_text(&json, "queue", NameStr(task->queue));
+	hitl_json_time(&json, "due_at", task->resolution_at);
+	return hitl_json_end(&json);
+}
+
+/*
+ * The acts after which there is no task any more.
+ */
+static HitlWrite
+end_task(HitlDesk *desk, const HitlTask *task,
+		 const HitlTransition *transition, Snapshot snapshot, bool wait)
+{
+	ItemPointerData tid = task->tid;
+	HitlWrite	written = hitl_table_delete(desk->task, &tid, snapshot, wait);
+
+	if (written != HITL_WRITTEN)
+		return written;
+	if (transition->act == HITL_ACT_LAPSE)
+		write_event(desk, task, transition, "veto_window_over", lapse(task));
+	else
+		write_verdict(desk, task, true, transition);
+	return written;
+}
+
 HitlWrite
 hitl_task_apply(HitlDesk *desk, HitlTask *task,
 				const HitlTransition *transition, Snapshot snapshot, bool wait)
@@ -653,12 +799,11 @@ hitl_task_apply(HitlDesk *desk, HitlTask *task,
 		case HITL_ACT_BREACH:
 			detail = breach(&after, transition, &kind);
 			break;
+		case HITL_ACT_LAPSE:
+		case HITL_ACT_TIME_OUT:
 		case HITL_ACT_DECIDE:
-			Assert(task->held);
-			written = hitl_table_delete(desk->task, &task->tid, snapshot, wait);
-			if (written == HITL_WRITTEN)
-				write_verdict(desk, task, transition);
-			return written;
+		case HITL_ACT_OVERRIDE:
+			return end_task(desk, task, transition, snapshot, wait);
 	}
 
 	derive(&after);

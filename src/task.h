@@ -13,6 +13,13 @@
 #include "policy.h"
 #include "store.h"
 
+typedef enum HitlKind
+{
+	HITL_KIND_REVIEW,			/* the decision waits for it */
+	HITL_KIND_AUDIT,			/* it took effect, and is checked */
+	HITL_KIND_MONITOR			/* it took effect, and may be stopped */
+} HitlKind;
+
 /* a row of hitl.task; nothing in it points into a buffer (question is a copy) */
 typedef struct HitlTask
 {
@@ -20,7 +27,7 @@ typedef struct HitlTask
 	int64		id;
 	pg_uuid_t	decision;
 	NameData	workflow;
-	bool		audit;			/* kind: audit, else review */
+	HitlKind	kind;
 	NameData	queue;
 	int16		lane;
 	int32		tier;
@@ -49,15 +56,28 @@ typedef enum HitlAct
 	HITL_ACT_RELEASE,			/* held -> open, by the holder */
 	HITL_ACT_EXPIRE,			/* held -> open, by the clock */
 	HITL_ACT_BREACH,			/* a deadline has passed */
-	HITL_ACT_DECIDE				/* held -> ended */
+	HITL_ACT_LAPSE,				/* open -> ended: the time for a veto is over */
+	HITL_ACT_TIME_OUT,			/* -> ended: nobody decided in time */
+	HITL_ACT_DECIDE,			/* held -> ended */
+	HITL_ACT_OVERRIDE			/* -> ended: by a veto or correction */
 } HitlAct;
 
 typedef enum HitlAction
 {
 	HITL_APPROVE,
 	HITL_REJECT,
-	HITL_AMEND
+	HITL_AMEND,
+	HITL_TIMEOUT,
+	HITL_VETO,
+	HITL_CORRECT
 } HitlAction;
+
+typedef enum HitlOutcome
+{
+	HITL_APPROVED,
+	HITL_REJECTED,
+	HITL_AMENDED
+} HitlOutcome;
 
 /* what happens: the act, when, by whom, and with what */
 typedef struct HitlTransition
@@ -66,8 +86,9 @@ typedef struct HitlTransition
 	TimestampTz now;			/* by the database's clock */
 	HitlActor	actor;			/* no reviewer: the clock */
 
-	/* HITL_ACT_DECIDE */
+	/* those that end with a verdict */
 	HitlAction	action;
+	HitlOutcome outcome;
 	Jsonb	   *output;			/* or NULL */
 	text	   *code;
 	text	   *note;
@@ -96,13 +117,17 @@ typedef struct HitlTaskSpec
 {
 	pg_uuid_t	decision;
 	NameData	workflow;
-	bool		audit;
+	HitlKind	kind;
 	NameData	queue;
 	int16		lane;
 	int32		tier;
 	NameData	sla;			/* empty: none */
 	char	   *question;		/* NULL: the decision's or the workflow's */
-	TimestampTz created_at;
+	TimestampTz created_at;		/* its clocks run from here */
+	Interval	veto_window;	/* of kind monitor, which has no other clock */
+	NameData	submitter;
+	bool		has_login;
+	NameData	submitter_login;
 } HitlTaskSpec;
 
 extern void hitl_task_create(const HitlTaskSpec *spec);
@@ -116,6 +141,12 @@ extern void hitl_task_create(const HitlTaskSpec *spec);
 extern HitlWrite hitl_task_apply(HitlDesk *desk, HitlTask *task,
 								 const HitlTransition *transition,
 								 Snapshot snapshot, bool wait);
+
+/*
+ * Whether the deadline that has passed was the last and the policy decides
+ * then; if so, fills in the verdict.
+ */
+extern bool hitl_times_out(const HitlTask *task, HitlTransition *transition);
 
 /* whether the one who acts has submitted the decision */
 extern bool hitl_task_is_own(const HitlTask *task, const HitlActor *actor);
@@ -131,7 +162,15 @@ pg_noreturn extern void hitl_not_holder(int64 id, const HitlTask *found,
 /* raises ZH002 unless the lease of a held task outlasts now */
 extern void hitl_lease_check(const HitlTask *task, TimestampTz now);
 
+/*
+ * A verdict on a decision that has no open task.  Only what names the decision
+ * counts in *of.
+ */
+extern void hitl_verdict_write(HitlDesk *desk, const HitlTask *of,
+							   const HitlTransition *transition);
+
+extern const char *hitl_kind_name(HitlKind kind);
 extern const char *hitl_action_name(HitlAction action);
-extern const char *hitl_outcome_name(HitlAction action);
+extern const char *hitl_outcome_name(HitlOutcome outcome);
 
 #endif							/* HITL_TASK_H */

@@ -237,6 +237,13 @@ check_person(const HitlActor *actor, const HitlTask *task)
 				 errhint("Release it to somebody else.")));
 }
 
+static HitlOutcome
+outcome_of(HitlAction action)
+{
+	return action == HITL_APPROVE ? HITL_APPROVED :
+		action == HITL_AMEND ? HITL_AMENDED : HITL_REJECTED;
+}
+
 static text *
 decide(const Given *given)
 {
@@ -250,6 +257,7 @@ decide(const Given *given)
 	transition.act = HITL_ACT_DECIDE;
 	transition.actor = actor;
 	transition.action = given->action;
+	transition.outcome = outcome_of(given->action);
 	transition.output = given->output;
 	transition.code = given->code;
 	transition.note = given->note;
@@ -281,7 +289,7 @@ decide(const Given *given)
 		UnregisterSnapshot(snapshot);
 	} while (written != HITL_WRITTEN);
 	hitl_desk_close(&desk);
-	return cstring_to_text(hitl_outcome_name(given->action));
+	return cstring_to_text(hitl_outcome_name(transition.outcome));
 }
 
 /*
