@@ -23,7 +23,9 @@ GRANT SELECT (id, created_at, created_by, workflow, input, output, confidence, m
 GRANT SELECT ON hitl.outcome TO hitl_application;
 GRANT SELECT (id, created_at, decision, kind, reviewer, action, output, code, final, outcome)
     ON hitl.verdict TO hitl_application;
-GRANT EXECUTE ON FUNCTION hitl.uuidv7(), hitl.actor(),
+GRANT EXECUTE ON FUNCTION hitl.uuidv7(), hitl.actor(), hitl.find_request(text, text),
+    hitl.submit(text, jsonb, jsonb, float8, text, text, text, text, jsonb, jsonb, jsonb, numeric,
+                boolean, jsonb, text, text[], uuid),
     hitl.needs_task(uuid, text, text, float8, boolean, timestamptz, name, int, text, text, jsonb,
                     smallint, float8, float8, text)
     TO hitl_application;
@@ -36,6 +38,10 @@ GRANT EXECUTE ON FUNCTION
     hitl.amend(bigint, jsonb, text, text, text, bigint),
     hitl.release(bigint, text, bigint)
     TO hitl_reviewer, hitl_delegate;
+GRANT EXECUTE ON FUNCTION
+    hitl.veto(uuid, text, text),
+    hitl.correct(uuid, jsonb, text, text, text)
+    TO hitl_reviewer, hitl_delegate, hitl_lead;
 
 -- Viewers: no input, reasoning, alternatives or context.
 GRANT SELECT (id, created_at, created_by, workflow, output, confidence, model, subject, exposure,
@@ -65,7 +71,7 @@ GRANT EXECUTE ON FUNCTION
     hitl.add_code(text, text, text),
     hitl.create_sla(text, interval, interval),
     hitl.add_escalation(text, int, text, int, int, interval),
-    hitl.tick(), hitl.make_partitions(int), hitl.start_worker()
+    hitl.tick(), hitl.make_partitions(int), hitl.start_worker(), hitl.adopt(regclass)
     TO hitl_admin;
 
 -- The statistics are for whoever reads: every function over or about calib,

@@ -33,7 +33,7 @@
 /* the tables whose changes count; oids are looked up when first needed */
 static const char *const config_table[] = {
 	"workflow", "policy", "rule", "queue", "reviewer", "membership", "sla",
-	"escalation_step", "decision_code"
+	"escalation_step", "decision_code", "baseline", "baseline_field"
 };
 static Oid	config_oid[lengthof(config_table)];
 

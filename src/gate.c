@@ -23,6 +23,8 @@
 
 #include "access/detoast.h"
 #include "access/htup_details.h"
+#include "access/tableam.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "common/shortest_dec.h"
@@ -93,6 +95,14 @@ typedef struct Stamped
 	char	   *image;			/* of all columns above */
 } Stamped;
 
+/* what follows from a stamp */
+typedef struct Stamp
+{
+	NameData	created_by;
+	bool		needs_task;
+	HitlEffects effects;
+} Stamp;
+
 /* what is known of a row that is not stored yet, beside its columns */
 typedef struct Wish
 {
@@ -144,6 +154,7 @@ static HitlQuery ungated_query = {
 PG_FUNCTION_INFO_V1(hitl_gate);
 PG_FUNCTION_INFO_V1(hitl_needs_task);
 PG_FUNCTION_INFO_V1(hitl_enqueue);
+PG_FUNCTION_INFO_V1(hitl_regate);
 
 /*
  * Columns by name, so that columns that the owner adds or drops do not matter
@@ -220,6 +231,28 @@ column_map(Relation rel)
 	if (!last->valid)
 		find_columns(last, rel);
 	return last;
+}
+
+static void
+take_columns(const ColumnMap *map, const Datum *values, const bool *nulls,
+			 Datum *v, bool *n)
+{
+	for (int i = 0; i < NCOLS; i++)
+	{
+		v[i] = values[map->attnum[i] - 1];
+		n[i] = nulls[map->attnum[i] - 1];
+	}
+}
+
+static void
+put_columns(const ColumnMap *map, const Datum *v, const bool *n,
+			Datum *values, bool *nulls)
+{
+	for (int i = FIRST_WRITTEN; i < NCOLS; i++)
+	{
+		values[map->attnum[i] - 1] = v[i];
+		nulls[map->attnum[i] - 1] = n[i];
+	}
 }
 
 /*
@@ -625,62 +658,21 @@ form_tuple(HeapTuple old, TupleDesc tupdesc, Datum *values, bool *nulls)
 	return new;
 }
 
-Datum
-hitl_gate(PG_FUNCTION_ARGS)
+/*
+ * Judges a row and fills in its stamp: all of v and n but the id.
+ */
+static void
+stamp(const ColumnMap *map, const Datum *values, const bool *nulls,
+	  Datum *v, bool *n, Stamp *result)
 {
-	TriggerData *trigdata = (TriggerData *) fcinfo->context;
-	HeapTuple	tuple;
-	TupleDesc	tupdesc;
-	const ColumnMap *map;
 	const HitlWorkflow *workflow;
-	Datum	   *values;
-	bool	   *nulls;
-	Datum		v[NCOLS];
-	bool		n[NCOLS];
-	pg_uuid_t	id;
 	HitlRow		row;
 	HitlReasons reasons;
 	HitlJudgement judgement;
 	HitlRoute	route;
-	bool		needs_task;
 	TimestampTz created_at;
-	NameData	created_by;
-	Stamped    *mine;
 
-	require_trigger(fcinfo, "hitl.gate", true);
-	tuple = trigdata->tg_trigtuple;
-	tupdesc = RelationGetDescr(trigdata->tg_relation);
-	map = column_map(trigdata->tg_relation);
-	values = palloc(sizeof(Datum) * tupdesc->natts);
-	nulls = palloc(sizeof(bool) * tupdesc->natts);
-	heap_deform_tuple(tuple, tupdesc, values, nulls);
-	for (int i = 0; i < NCOLS; i++)
-	{
-		v[i] = values[map->attnum[i] - 1];
-		n[i] = nulls[map->attnum[i] - 1];
-	}
-
-	mine = stamped_at(trigger_depth());
-	mine->pending = false;
-	if (n[COL_ID])
-		ereport(ERROR,
-				(errcode(ERRCODE_NOT_NULL_VIOLATION),
-				 errmsg("a decision has no id"),
-				 errhint("Leave the column \"id\" to its default.")));
-	id = *DatumGetUUIDP(v[COL_ID]);
-
-	if (is_stamped(n))
-	{
-		/* a subscription brings what was gated elsewhere */
-		mine->needs_more = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA &&
-			!IsLogicalWorker();
-		if (mine->needs_more)
-			make_wish(&id)->ungated = true;
-		remember(mine, v, n);
-		return PointerGetDatum(tuple);
-	}
-
-	if (!hitl_uuid_get_time(&id, &created_at))
+	if (!hitl_uuid_get_time(DatumGetUUIDP(v[COL_ID]), &created_at))
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_GATE_OWNED),
 				 errmsg("the id of a decision is not a UUID of version 7"),
@@ -698,11 +690,11 @@ hitl_gate(PG_FUNCTION_ARGS)
 	hitl_judge(workflow->policy, &row, &reasons, &judgement);
 	route = apply_mode(workflow, &judgement, &reasons);
 
-	memset(&created_by, 0, sizeof(created_by));
-	namestrcpy(&created_by, GetUserNameFromId(GetOuterUserId(), false));
 	memset(n + FIRST_STAMP, 0, sizeof(bool) * NSTAMPS);
 	v[COL_CREATED_AT] = TimestampTzGetDatum(created_at);
-	v[COL_CREATED_BY] = NameGetDatum(&created_by);
+	memset(&result->created_by, 0, sizeof(result->created_by));
+	namestrcpy(&result->created_by, GetUserNameFromId(GetOuterUserId(), false));
+	v[COL_CREATED_BY] = NameGetDatum(&result->created_by);
 	v[COL_POLICY_VERSION] = Int32GetDatum(workflow->policy->version);
 	n[COL_POLICY_VERSION] = workflow->policy->version == 0;
 	v[COL_GATE_ROUTE] = CStringGetTextDatum(hitl_route_name(judgement.route));
@@ -725,18 +717,61 @@ hitl_gate(PG_FUNCTION_ARGS)
 	}
 
 	/* u < 1 always, so a propensity of 1 always makes a task, 0 never */
-	needs_task = route == HITL_MONITOR ||
+	result->needs_task = route == HITL_MONITOR ||
 		DatumGetFloat8(v[COL_AUDIT_U]) < DatumGetFloat8(v[COL_PROPENSITY]);
-	mine->needs_more = needs_task || !n[COL_REQUEST_ID];
-	if (needs_task)
-		wish_for(&id, &judgement.effects);
-	remember(mine, v, n);
+	result->effects = judgement.effects;
+}
 
-	for (int i = FIRST_WRITTEN; i < NCOLS; i++)
+Datum
+hitl_gate(PG_FUNCTION_ARGS)
+{
+	TriggerData *trigdata = (TriggerData *) fcinfo->context;
+	HeapTuple	tuple;
+	TupleDesc	tupdesc;
+	const ColumnMap *map;
+	Datum	   *values;
+	bool	   *nulls;
+	Datum		v[NCOLS];
+	bool		n[NCOLS];
+	const pg_uuid_t *id;
+	Stamp		given;
+	Stamped    *mine;
+
+	require_trigger(fcinfo, "hitl.gate", true);
+	tuple = trigdata->tg_trigtuple;
+	tupdesc = RelationGetDescr(trigdata->tg_relation);
+	map = column_map(trigdata->tg_relation);
+	values = palloc(sizeof(Datum) * tupdesc->natts);
+	nulls = palloc(sizeof(bool) * tupdesc->natts);
+	heap_deform_tuple(tuple, tupdesc, values, nulls);
+	take_columns(map, values, nulls, v, n);
+
+	mine = stamped_at(trigger_depth());
+	mine->pending = false;
+	if (n[COL_ID])
+		ereport(ERROR,
+				(errcode(ERRCODE_NOT_NULL_VIOLATION),
+				 errmsg("a decision has no id"),
+				 errhint("Leave the column \"id\" to its default.")));
+	id = DatumGetUUIDP(v[COL_ID]);
+
+	if (is_stamped(n))
 	{
-		values[map->attnum[i] - 1] = v[i];
-		nulls[map->attnum[i] - 1] = n[i];
+		/* a subscription brings what was gated elsewhere */
+		mine->needs_more = SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA &&
+			!IsLogicalWorker();
+		if (mine->needs_more)
+			make_wish(id)->ungated = true;
+		remember(mine, v, n);
+		return PointerGetDatum(tuple);
 	}
+
+	stamp(map, values, nulls, v, n, &given);
+	mine->needs_more = given.needs_task || !n[COL_REQUEST_ID];
+	if (given.needs_task)
+		wish_for(id, &given.effects);
+	remember(mine, v, n);
+	put_columns(map, v, n, values, nulls);
 	return PointerGetDatum(form_tuple(tuple, tupdesc, values, nulls));
 }
 
@@ -896,6 +931,58 @@ hitl_enqueue(PG_FUNCTION_ARGS)
 	make_task(require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW]), v,
 			  has_wish ? &wish.effects : NULL);
 	return PointerGetDatum(NULL);
+}
+
+/*
+ * Gates a row that got into a partition without: attached with it, or put
+ * there while the triggers were off.  The only way in which the stamp of a row
+ * ever changes.
+ */
+Datum
+hitl_regate(PG_FUNCTION_ARGS)
+{
+	Oid			relid = PG_GETARG_OID(0);
+	ItemPointer tid = (ItemPointer) PG_GETARG_POINTER(1);
+	Snapshot	snapshot = GetActiveSnapshot();
+	HitlTable  *table = hitl_table_open_oid(relid);
+	TupleTableSlot *slot = table_slot_create(table->rel, NULL);
+	const ColumnMap *map = column_map(table->rel);
+	int			natts = RelationGetNumberOfAttributes(table->rel);
+	Datum	   *values = palloc(sizeof(Datum) * natts);
+	bool	   *nulls = palloc(sizeof(bool) * natts);
+	Datum		v[NCOLS];
+	bool		n[NCOLS];
+	NameData	created_by;
+	Stamp		given;
+
+	if (!table_tuple_fetch_row_version(table->rel, tid, snapshot, slot))
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("a row of \"%s\" changed while it was to be gated",
+						RelationGetRelationName(table->rel))));
+	slot_getallattrs(slot);
+	memcpy(values, slot->tts_values, sizeof(Datum) * natts);
+	memcpy(nulls, slot->tts_isnull, sizeof(bool) * natts);
+	take_columns(map, values, nulls, v, n);
+	created_by = *DatumGetName(v[COL_CREATED_BY]);
+	stamp(map, values, nulls, v, n, &given);
+	v[COL_CREATED_BY] = NameGetDatum(&created_by);	/* not who mends it */
+	put_columns(map, v, n, values, nulls);
+	if (hitl_table_update(table, tid, values, nulls, natts, snapshot,
+						  true) != HITL_WRITTEN)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("a row of \"%s\" changed while it was gated",
+						RelationGetRelationName(table->rel))));
+	if (given.needs_task)
+		make_task(require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW]), v,
+				  &given.effects);
+	if (!n[COL_REQUEST_ID])
+		keep_request(v[COL_WORKFLOW], v[COL_REQUEST_ID], v[COL_ID]);
+	ExecDropSingleTupleTableSlot(slot);
+	hitl_table_close(table);
+	CommandCounterIncrement();
+	PG_RETURN_VOID();
 }
 
 void

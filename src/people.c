@@ -250,6 +250,19 @@ hitl_actor_from(text *named)
 	return actor;
 }
 
+HitlActor
+hitl_actor_or_lead(text *named)
+{
+	Oid			login = GetOuterUserId();
+	HitlActor	actor = {0};
+
+	if (named != NULL || reviewer_by_login(login) != NULL ||
+		!has_privs_of_role(login, get_role_oid("hitl_lead", false)))
+		return hitl_actor_from(named);
+	add_role(&actor, login);
+	return actor;
+}
+
 char *
 hitl_clip(const char *name)
 {

@@ -54,6 +54,9 @@ extern const HitlQueue *hitl_queue(const char *name);
  */
 extern HitlActor hitl_actor_from(text *named);
 
+/* the same, or a lead in their own name: no reviewer, and one role */
+extern HitlActor hitl_actor_or_lead(text *named);
+
 /* a name, or what claims to be one, short enough for a message */
 extern char *hitl_clip(const char *name);
 

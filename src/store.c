@@ -41,13 +41,19 @@
 HitlTable *
 hitl_table_open(const char *name)
 {
+	return hitl_table_open_oid(hitl_relation_oid(name));
+}
+
+HitlTable *
+hitl_table_open_oid(Oid relid)
+{
 	HitlTable  *table = palloc0(sizeof(HitlTable));
 
 	/* what the server checks for a statement, we must for ourselves */
 	PreventCommandIfReadOnly("a change of hitl's tables");
 	PreventCommandIfParallelMode("a change of hitl's tables");
 
-	table->rel = table_open(hitl_relation_oid(name), RowExclusiveLock);
+	table->rel = table_open(relid, RowExclusiveLock);
 	table->estate = CreateExecutorState();
 	table->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(table->result, table->rel, 0, NULL, 0);

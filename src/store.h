@@ -29,6 +29,7 @@ typedef enum HitlWrite
 } HitlWrite;
 
 extern HitlTable *hitl_table_open(const char *name);
+extern HitlTable *hitl_table_open_oid(Oid relid);
 extern void hitl_table_close(HitlTable *table);
 
 /* values and nulls of the first natts columns; later ones become NULL */

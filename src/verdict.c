@@ -25,6 +25,7 @@
 #include "people.h"
 #include "policy.h"
 #include "task.h"
+#include "verdict.h"
 
 /* longest note, in bytes: a note is read by people */
 #define MAX_NOTE	65536
@@ -79,14 +80,21 @@ is_blank(text *value)
 	return true;
 }
 
-static void
-check_code(const Given *given, const HitlWorkflow *workflow)
+void
+hitl_check_code(HitlAction action, text *given, const HitlWorkflow *workflow)
 {
 	Datum	   *elems;
 	int			nelems;
 	StringInfoData list;
-	char	   *code = text_to_cstring(given->code);
+	char	   *code;
 
+	if (is_blank(given))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("verdict \"%s\" needs a decision code",
+						hitl_action_name(action)),
+				 errhint("The codes are in the packet and in hitl.decision_code.")));
+	code = text_to_cstring(given);
 	initStringInfo(&list);
 	if (workflow != NULL)
 	{
@@ -107,32 +115,32 @@ check_code(const Given *given, const HitlWorkflow *workflow)
 			 errhint("Use one of: %s.", list.data)));
 }
 
+void
+hitl_check_note(HitlAction action, text *note, bool needed)
+{
+	if (note && VARSIZE_ANY_EXHDR(note) > MAX_NOTE)
+		ereport(ERROR,
+				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
+				 errmsg("the note has %zu bytes",
+						(size_t) VARSIZE_ANY_EXHDR(note)),
+				 errhint("A note has at most %d bytes.", MAX_NOTE)));
+	if (needed && is_blank(note))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("verdict \"%s\" needs a note",
+						hitl_action_name(action)),
+				 errhint("Say in a few words what is wrong.")));
+}
+
 /*
  * What can be said of the arguments alone.
  */
 static void
 check_given(const Given *given)
 {
-	if (given->note && VARSIZE_ANY_EXHDR(given->note) > MAX_NOTE)
-		ereport(ERROR,
-				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
-				 errmsg("the note has %zu bytes",
-						(size_t) VARSIZE_ANY_EXHDR(given->note)),
-				 errhint("A note has at most %d bytes.", MAX_NOTE)));
-	if (given->action == HITL_APPROVE)
-		return;
-	if (is_blank(given->code))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("verdict \"%s\" needs a decision code",
-						hitl_action_name(given->action)),
-				 errhint("The codes are in the packet and in hitl.decision_code.")));
-	if (is_blank(given->note))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("verdict \"%s\" needs a note",
-						hitl_action_name(given->action)),
-				 errhint("Say in a few words what is wrong.")));
+	if (given->action != HITL_APPROVE && is_blank(given->code))
+		hitl_check_code(given->action, given->code, NULL);
+	hitl_check_note(given->action, given->note, given->action != HITL_APPROVE);
 	if (given->action == HITL_AMEND && given->output == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -281,8 +289,9 @@ decide(const Given *given)
 		hitl_lease_check(&task, transition.now);
 		check_person(&actor, &task);
 		if (given->code)
-			check_code(given, hitl_workflow(NameStr(task.workflow),
-											strlen(NameStr(task.workflow))));
+			hitl_check_code(given->action, given->code,
+							hitl_workflow(NameStr(task.workflow),
+										  strlen(NameStr(task.workflow))));
 		if (given->action == HITL_AMEND)
 			check_amendment(given, &task);
 		written = hitl_task_apply(&desk, &task, &transition, snapshot, true);

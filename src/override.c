@@ -1,0 +1,432 @@
+/*
+ * override.c
+ *		Veto and correct: people stop or undo what was decided.
+ *
+ * Neither needs a claim.  A veto stops a proposal before or shortly after it
+ * takes effect: one that is open to a veto, by a reviewer of its queue or a
+ * lead; one that waits for review, by a lead.  A correction reverses or
+ * replaces an outcome at any later time.  Both are final verdicts like others
+ * and supersede earlier ones; nothing is taken back from the record.
+ *
+ * If the decision has an open task, it ends here too, through the one
+ * transition function, whoever holds it.  Overrides of one decision come one
+ * after the other, so each sees what the one before has made of it.
+ */
+#include "hitl.h"
+
+#include "access/xact.h"
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "miscadmin.h"
+#include "storage/lock.h"
+#include "utils/acl.h"
+#include "utils/builtins.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
+
+#include "cache.h"
+#include "judge.h"
+#include "people.h"
+#include "policy.h"
+#include "task.h"
+#include "verdict.h"
+
+/* the server's own functions use 1 and 2, hitl_claim 7 */
+#define LOCK_CLASS	8
+
+PG_FUNCTION_INFO_V1(hitl_veto);
+PG_FUNCTION_INFO_V1(hitl_correct);
+
+static HitlQuery decision_query = {
+	.text =
+	"SELECT d.workflow, d.route, d.created_at, d.created_by, d.output,"
+	"       p.veto_window, v.outcome, v.output, v.action, v.reviewer, v.note"
+	"  FROM hitl.decision d"
+	"  LEFT JOIN hitl.policy p"
+	"    ON p.workflow OPERATOR(pg_catalog.=) d.workflow"
+	"   AND p.version OPERATOR(pg_catalog.=) d.policy_version"
+	"  LEFT JOIN LATERAL"
+	"       (SELECT outcome, output, action, reviewer, note FROM hitl.verdict"
+	"         WHERE decision OPERATOR(pg_catalog.=) d.id AND final"
+	"         ORDER BY id DESC LIMIT 1) v ON true"
+	" WHERE d.id OPERATOR(pg_catalog.=) $1",
+	.nargs = 1,
+	.argtypes = {UUIDOID}
+};
+
+/* the columns of decision_query */
+enum
+{
+	COL_WORKFLOW = 1, COL_ROUTE, COL_CREATED_AT, COL_CREATED_BY, COL_OUTPUT,
+	COL_VETO_WINDOW, COL_OUTCOME, COL_NEW_OUTPUT, COL_ACTION, COL_REVIEWER,
+	COL_NOTE
+};
+
+/* a decision and what has become of it so far */
+typedef struct State
+{
+	NameData	workflow;
+	char	   *route;
+	char	   *created_by;
+	TimestampTz veto_until;
+	char	   *outcome;		/* of the latest verdict; NULL: none */
+	char	   *action;
+	char	   *reviewer;
+	char	   *note;
+	Jsonb	   *output;			/* in effect; NULL: none */
+} State;
+
+/* what somebody wants of it */
+typedef struct Wanted
+{
+	HitlAction	action;
+	pg_uuid_t	decision;
+	Jsonb	   *output;
+	text	   *code;
+	text	   *note;
+} Wanted;
+
+static char *
+id_text(const pg_uuid_t *id)
+{
+	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
+}
+
+static char *
+string_column(int number)
+{
+	bool		isnull;
+	Datum		value = hitl_spi_value(0, number, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+static void
+read_state(const pg_uuid_t *id, Snapshot snapshot, State *state)
+{
+	HitlSpi		spi;
+	Datum		arg = UUIDPGetDatum(id);
+	MemoryContext context = CurrentMemoryContext;
+	Datum		value;
+	Datum		created_at;
+	bool		isnull;
+
+	memset(state, 0, sizeof(*state));
+	hitl_spi_begin(&spi);
+	hitl_spi_run(&decision_query, &arg, snapshot, 1);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("decision %s does not exist", id_text(id))));
+	MemoryContextSwitchTo(context);
+	namestrcpy(&state->workflow, string_column(COL_WORKFLOW));
+	state->route = string_column(COL_ROUTE);
+	state->created_by = pstrdup(NameStr(*DatumGetName(hitl_spi_value(0, COL_CREATED_BY,
+																	 &isnull))));
+	created_at = hitl_spi_value(0, COL_CREATED_AT, &isnull);
+	value = hitl_spi_value(0, COL_VETO_WINDOW, &isnull);
+	state->veto_until = isnull ? DT_NOBEGIN :
+		DatumGetTimestampTz(DirectFunctionCall2(timestamp_pl_interval,
+												created_at, value));
+	state->outcome = string_column(COL_OUTCOME);
+	state->action = string_column(COL_ACTION);
+	state->reviewer = string_column(COL_REVIEWER);
+	state->note = string_column(COL_NOTE);
+	value = hitl_spi_value(0, state->outcome &&
+						   strcmp(state->outcome, "amended") == 0 ?
+						   COL_NEW_OUTPUT : COL_OUTPUT, &isnull);
+	state->output = isnull ? NULL : DatumGetJsonbPCopy(value);
+	hitl_spi_end(&spi);
+}
+
+static bool
+has_route(const State *state, HitlRoute route)
+{
+	return strcmp(state->route, hitl_route_name(route)) == 0;
+}
+
+/* the outcome in effect, or NULL while there is none */
+static const char *
+outcome_now(const State *state)
+{
+	if (state->outcome)
+		return state->outcome;
+	if (has_route(state, HITL_AUTO_APPROVE) || has_route(state, HITL_MONITOR))
+		return hitl_outcome_name(HITL_APPROVED);
+	if (has_route(state, HITL_AUTO_REJECT))
+		return hitl_outcome_name(HITL_REJECTED);
+	return NULL;
+}
+
+static bool
+find_task(HitlDesk *desk, const pg_uuid_t *decision, Snapshot snapshot,
+		  HitlTask *task)
+{
+	HitlScan	scan;
+	ScanKeyData key;
+	bool		found;
+
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ,
+				UUIDPGetDatum(decision));
+	hitl_scan_begin(&scan, desk->task->rel, "task_decision", snapshot, &key, 1);
+	found = hitl_scan_next(&scan);
+	if (found)
+		hitl_task_read(scan.slot, task);
+	hitl_scan_end(&scan);
+	return found;
+}
+
+/*
+ * Persons
+ */
+
+static bool
+is_lead(const HitlActor *actor)
+{
+	return actor->reviewer == NULL ||
+		(OidIsValid(actor->reviewer->login) &&
+		 has_privs_of_role(actor->reviewer->login,
+						   get_role_oid("hitl_lead", false)));
+}
+
+static void
+check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
+			 const HitlTask *task)
+{
+	const HitlWorkflow *w = hitl_workflow(NameStr(state->workflow),
+										  strlen(NameStr(state->workflow)));
+
+	if (hitl_actor_is(actor, state->created_by) ||
+		(task && hitl_task_is_own(task, actor)))
+		ereport(ERROR,
+				(errcode(ERRCODE_HITL_SELF_REVIEW),
+				 errmsg("who acts submitted decision %s",
+						id_text(&wanted->decision)),
+				 errhint("Leave it to somebody else.")));
+	if (is_lead(actor))
+		return;
+	if (w && (hitl_is_member(actor->reviewer, NameStr(w->queue)) ||
+			  hitl_is_member(actor->reviewer, NameStr(w->policy->queue))))
+		return;
+	if (task && hitl_is_member(actor->reviewer, NameStr(task->queue)))
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
+			 errmsg("reviewer \"%s\" is not a member of the queue of decision %s",
+					NameStr(actor->reviewer->name),
+					id_text(&wanted->decision)),
+			 errhint("An admin lets them join by hitl.join_queue(), or a lead does it.")));
+}
+
+/*
+ * A veto makes the outcome "rejected".
+ */
+static void
+check_veto(const HitlActor *actor, const Wanted *wanted, const State *state,
+		   TimestampTz now)
+{
+	const char *id = id_text(&wanted->decision);
+
+	if (state->outcome)
+		ereport(ERROR,
+				(errcode(ERRCODE_HITL_ALREADY_DECIDED),
+				 errmsg("decision %s is %s already", id, state->outcome),
+				 errhint("hitl.correct() reverses an outcome.")));
+	if (has_route(state, HITL_REVIEW))
+	{
+		if (!is_lead(actor))
+			ereport(ERROR,
+					(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
+					 errmsg("decision %s waits for review", id),
+					 errhint("Claim its task, or leave the veto to a lead.")));
+		return;
+	}
+	if (!has_route(state, HITL_MONITOR))
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("decision %s is not open to a veto: its route was \"%s\"",
+						id, state->route),
+				 has_route(state, HITL_OBSERVE) ?
+				 errhint("In mode \"shadow\" nothing takes effect.") :
+				 errhint("hitl.correct() reverses an outcome.")));
+	if (now >= state->veto_until)
+		ereport(ERROR,
+				(errcode(ERRCODE_HITL_ALREADY_DECIDED),
+				 errmsg("the time for a veto of decision %s is over", id),
+				 errdetail("It ended at %s.",
+						   timestamptz_to_str(state->veto_until)),
+				 errhint("hitl.correct() reverses an outcome.")));
+}
+
+/*
+ * A correction with an output makes the outcome "amended", one without
+ * reverses it.
+ */
+static HitlOutcome
+check_correction(const Wanted *wanted, const State *state)
+{
+	const char *outcome = outcome_now(state);
+
+	if (outcome == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("decision %s has no outcome to correct",
+						id_text(&wanted->decision)),
+				 has_route(state, HITL_OBSERVE) ?
+				 errhint("In mode \"shadow\" nothing takes effect.") :
+				 errhint("It waits for review: claim its task, or veto it.")));
+	if (wanted->output == NULL)
+		return strcmp(outcome, hitl_outcome_name(HITL_REJECTED)) == 0 ?
+			HITL_APPROVED : HITL_REJECTED;
+	if (state->output &&
+		strcmp(outcome, hitl_outcome_name(HITL_REJECTED)) != 0 &&
+		DatumGetBool(DirectFunctionCall2(jsonb_eq,
+										 JsonbPGetDatum(state->output),
+										 JsonbPGetDatum(wanted->output))))
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the corrected output of decision %s is the one in effect",
+						id_text(&wanted->decision))));
+	return HITL_AMENDED;
+}
+
+/*
+ * Whether the latest verdict is this very one: a repetition gets its answer
+ * again.
+ */
+static bool
+was_given(const HitlActor *actor, const Wanted *wanted, const State *state)
+{
+	const char *name = actor->reviewer ?
+		NameStr(actor->reviewer->name) : NameStr(actor->role[0]);
+
+	return state->action != NULL && state->reviewer != NULL &&
+		state->note != NULL &&
+		strcmp(state->action, hitl_action_name(wanted->action)) == 0 &&
+		strcmp(state->reviewer, name) == 0 &&
+		strcmp(state->note, text_to_cstring(wanted->note)) == 0 &&
+		(wanted->output == NULL || state->output == NULL ||
+		 DatumGetBool(DirectFunctionCall2(jsonb_eq,
+										  JsonbPGetDatum(state->output),
+										  JsonbPGetDatum(wanted->output))));
+}
+
+static void
+lock_decision(const pg_uuid_t *id)
+{
+	LOCKTAG		tag;
+	uint32		half[2];
+
+	memcpy(half, id->data + UUID_LEN - sizeof(half), sizeof(half));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, half[0], half[1], LOCK_CLASS);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+}
+
+static text *
+override(const Wanted *wanted, text *reviewer)
+{
+	HitlActor	actor = hitl_actor_or_lead(reviewer);
+	HitlTransition transition = {0};
+	HitlDesk	desk;
+	HitlWrite	written;
+
+	transition.act = HITL_ACT_OVERRIDE;
+	transition.actor = actor;
+	transition.action = wanted->action;
+	transition.output = wanted->output;
+	transition.code = wanted->code;
+	transition.note = wanted->note;
+
+	PreventCommandIfReadOnly("a verdict");
+	lock_decision(&wanted->decision);
+	hitl_desk_open(&desk);
+	do
+	{
+		Snapshot	snapshot;
+		HitlTask	task;
+		State		state;
+		bool		has_task;
+
+		CHECK_FOR_INTERRUPTS();
+		snapshot = RegisterSnapshot(GetTransactionSnapshot());
+		transition.now = GetCurrentTimestamp();
+		read_state(&wanted->decision, snapshot, &state);
+		has_task = find_task(&desk, &wanted->decision, snapshot, &task);
+		check_person(&actor, wanted, &state, has_task ? &task : NULL);
+		if (was_given(&actor, wanted, &state))
+		{
+			UnregisterSnapshot(snapshot);
+			hitl_desk_close(&desk);
+			return cstring_to_text(state.outcome);
+		}
+		transition.outcome = HITL_REJECTED;
+		if (wanted->action == HITL_VETO)
+			check_veto(&actor, wanted, &state, transition.now);
+		else
+		{
+			hitl_check_code(wanted->action, wanted->code,
+							hitl_workflow(NameStr(state.workflow),
+										  strlen(NameStr(state.workflow))));
+			transition.outcome = check_correction(wanted, &state);
+		}
+		written = HITL_WRITTEN;
+		if (has_task)
+			written = hitl_task_apply(&desk, &task, &transition, snapshot, true);
+		else
+		{
+			memset(&task, 0, sizeof(task));
+			task.decision = wanted->decision;
+			task.workflow = state.workflow;
+			hitl_verdict_write(&desk, &task, &transition);
+		}
+		UnregisterSnapshot(snapshot);
+	} while (written != HITL_WRITTEN);
+	hitl_desk_close(&desk);
+	return cstring_to_text(hitl_outcome_name(transition.outcome));
+}
+
+static void
+decision_arg(FunctionCallInfo fcinfo, Wanted *wanted)
+{
+	memset(wanted, 0, sizeof(*wanted));
+	if (PG_ARGISNULL(0))
+		ereport(ERROR,
+				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
+				 errmsg("the decision must not be null")));
+	wanted->decision = *PG_GETARG_UUID_P(0);
+}
+
+static text *
+text_arg(FunctionCallInfo fcinfo, int i)
+{
+	return PG_ARGISNULL(i) ? NULL : PG_GETARG_TEXT_PP(i);
+}
+
+/* decision, note, reviewer */
+Datum
+hitl_veto(PG_FUNCTION_ARGS)
+{
+	Wanted		wanted;
+
+	decision_arg(fcinfo, &wanted);
+	wanted.action = HITL_VETO;
+	wanted.note = text_arg(fcinfo, 1);
+	hitl_check_note(HITL_VETO, wanted.note, true);
+	PG_RETURN_TEXT_P(override(&wanted, text_arg(fcinfo, 2)));
+}
+
+/* decision, output, code, note, reviewer */
+Datum
+hitl_correct(PG_FUNCTION_ARGS)
+{
+	Wanted		wanted;
+
+	decision_arg(fcinfo, &wanted);
+	wanted.action = HITL_CORRECT;
+	wanted.output = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1);
+	wanted.code = text_arg(fcinfo, 2);
+	wanted.note = text_arg(fcinfo, 3);
+	hitl_check_note(HITL_CORRECT, wanted.note, true);
+	PG_RETURN_TEXT_P(override(&wanted, text_arg(fcinfo, 4)));
+}
