@@ -62,9 +62,9 @@ typedef struct Level
 	char	   *data;			/* of the children */
 	uint32		count;			/* of elements or pairs */
 	uint32		next;			/* the one to be written next */
-	uint32		key_offset;		/* where the next key begins */
-	uint32		offset;			/* where the next element or value begins */
-	Pair	   *pairs;			/* in their order; NULL: that of the container */
+	uint32		key_offset;		/* of the next key */
+	uint32		offset;			/* of the next element or value */
+	Pair	   *pairs;			/* in order; NULL: as in the container */
 } Level;
 
 typedef struct Digest
@@ -194,8 +194,9 @@ get_int16(const char *at)
 static void
 put_number(Digest *d, Numeric number)
 {
-	bytea	   *wire = DatumGetByteaPP(DirectFunctionCall1(numeric_send,
-														   NumericGetDatum(number)));
+	Datum		sent = DirectFunctionCall1(numeric_send,
+										   NumericGetDatum(number));
+	bytea	   *wire = DatumGetByteaPP(sent);
 	const char *head = VARDATA_ANY(wire);
 	const char *digits = head + 8;
 	int			n = get_int16(head) & 0xFFFF;
