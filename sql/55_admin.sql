@@ -120,9 +120,31 @@ $$;
 COMMENT ON FUNCTION hitl.create_queue(text, text, interval)
     IS 'makes a queue; ordering: due or fifo; lease: how long a claim lasts; 42710 if it exists';
 
+-- What nobody may let through alone cannot be let through by a mode.
+CREATE FUNCTION hitl.require_mode(workflow text, always_human boolean, mode text)
+RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF mode IS NULL OR mode NOT IN ('manual', 'shadow', 'in_loop', 'on_loop') THEN
+        RAISE EXCEPTION 'mode "%" does not exist', coalesce(left(mode, 63), 'NULL')
+            USING ERRCODE = 'invalid_parameter_value',
+                  HINT = 'Use manual, shadow, in_loop or on_loop.';
+    ELSIF always_human AND mode = 'on_loop' THEN
+        RAISE EXCEPTION 'workflow "%" always needs a person, so its mode cannot be on_loop', workflow
+            USING ERRCODE = 'ZH008',
+                  HINT = format('Use in_loop, or first hitl.set_always_human(%L, false).', workflow);
+    END IF;
+END
+$$;
+COMMENT ON FUNCTION hitl.require_mode(text, boolean, text)
+    IS 'raises 22023 if there is no such mode, ZH008 if this workflow cannot have it';
+
 CREATE FUNCTION hitl.create_workflow(
     name text, queue text, question text DEFAULT NULL,
-    application regrole DEFAULT NULL, lane int DEFAULT 1, sla text DEFAULT NULL)
+    application regrole DEFAULT NULL, lane int DEFAULT 1, sla text DEFAULT NULL,
+    always_human boolean DEFAULT false, mode text DEFAULT NULL)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp
@@ -133,15 +155,20 @@ BEGIN
     IF lane IS NULL OR lane NOT BETWEEN 0 AND 2 THEN
         RAISE EXCEPTION 'lane % does not exist', coalesce(lane::text, 'NULL')
             USING ERRCODE = 'invalid_parameter_value', HINT = 'Use 0, 1 or 2.';
+    ELSIF always_human IS NULL THEN
+        RAISE EXCEPTION 'always_human must not be null' USING ERRCODE = 'null_value_not_allowed';
     END IF;
     IF sla IS NOT NULL THEN
         PERFORM hitl.require_sla(sla);
     END IF;
+    IF mode IS NOT NULL THEN
+        PERFORM hitl.require_mode(name, always_human, mode);
+    END IF;
     IF NOT EXISTS (SELECT FROM hitl.queue q WHERE q.name = create_workflow.queue) THEN
         PERFORM hitl.create_queue(queue);
     END IF;
-    INSERT INTO hitl.workflow (name, queue, question, application, lane, sla)
-    VALUES (name, queue, question, application, lane, sla)
+    INSERT INTO hitl.workflow (name, queue, question, application, lane, sla, always_human, mode)
+    VALUES (name, queue, question, application, lane, sla, always_human, mode)
     ON CONFLICT DO NOTHING;
     IF NOT FOUND THEN
         RAISE EXCEPTION 'workflow "%" exists already', name USING ERRCODE = 'duplicate_object';
@@ -149,257 +176,12 @@ BEGIN
     PERFORM hitl.make_partitions();
     PERFORM hitl.log_event('workflow_created', name,
                            jsonb_build_object('queue', queue, 'lane', lane, 'sla', sla,
-                                              'application', application::text));
+                                              'application', application::text,
+                                              'always_human', always_human, 'mode', mode));
 END
 $$;
-COMMENT ON FUNCTION hitl.create_workflow(text, text, text, regrole, int, text)
-    IS 'makes a workflow, and its queue where there is none; manual until it has a policy with a threshold; 42710 if it exists';
-
-CREATE FUNCTION hitl.set_mode(workflow text, mode text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    before CONSTANT hitl.workflow := hitl.require_workflow(workflow);
-BEGIN
-    IF mode IS NULL OR mode NOT IN ('manual', 'in_loop') THEN
-        RAISE EXCEPTION 'mode "%" does not exist', coalesce(left(mode, 63), 'NULL')
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Use manual or in_loop.';
-    END IF;
-    UPDATE hitl.workflow w SET mode = set_mode.mode WHERE w.name = set_mode.workflow;
-    PERFORM hitl.log_event('mode_set', workflow, jsonb_build_object('from', before.mode, 'to', mode));
-END
-$$;
-COMMENT ON FUNCTION hitl.set_mode(text, text)
-    IS 'manual: all decisions to people; in_loop: the policy decides';
-
-CREATE FUNCTION hitl.kill(workflow text, reason text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    PERFORM hitl.require_workflow(workflow);
-    IF reason IS NULL OR btrim(reason) = '' THEN
-        RAISE EXCEPTION 'to kill workflow "%" needs a reason', workflow
-            USING ERRCODE = 'invalid_parameter_value', HINT = 'Whoever resumes it will read it.';
-    END IF;
-    UPDATE hitl.workflow w SET kill_reason = reason WHERE w.name = kill.workflow;
-    PERFORM hitl.log_event('killed', workflow, jsonb_build_object('reason', reason));
-END
-$$;
-COMMENT ON FUNCTION hitl.kill(text, text)
-    IS 'sends every decision of the workflow to people until hitl.resume: once this has committed, no statement that starts later decides anything automatically';
-
-CREATE FUNCTION hitl.resume(workflow text)
-RETURNS void
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    flow CONSTANT hitl.workflow := hitl.require_workflow(workflow);
-BEGIN
-    IF flow.kill_reason IS NULL THEN
-        RAISE EXCEPTION 'workflow "%" is not killed', workflow
-            USING ERRCODE = 'object_not_in_prerequisite_state';
-    END IF;
-    UPDATE hitl.workflow w SET kill_reason = NULL WHERE w.name = resume.workflow;
-    PERFORM hitl.log_event('resumed', workflow, jsonb_build_object('killed_for', flow.kill_reason));
-END
-$$;
-COMMENT ON FUNCTION hitl.resume(text)
-    IS 'ends a kill: the mode and policy as they are count again; 55000 if the workflow is not killed';
-
--- Starts the next version: the policy as it is, with its rules.
-CREATE FUNCTION hitl.next_policy(workflow text, without text DEFAULT NULL, OUT made hitl.policy)
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    flow CONSTANT hitl.workflow := hitl.require_workflow(workflow);
-BEGIN
-    SELECT * INTO made FROM hitl.policy p
-    WHERE p.workflow = next_policy.workflow AND p.version = flow.policy_version;
-    made.workflow := workflow;
-    made.version := 1 + coalesce((SELECT max(p.version) FROM hitl.policy p
-                                  WHERE p.workflow = next_policy.workflow), 0);
-    made.lower := coalesce(made.lower, 0);
-    made.audit_rate_approve := coalesce(made.audit_rate_approve, 0.05);
-    made.audit_rate_reject := coalesce(made.audit_rate_reject, 0.05);
-    made.required_context := coalesce(made.required_context, '{}');
-    made.irreversible := coalesce(made.irreversible, true);
-    made.on_invalid := coalesce(made.on_invalid, 'review');
-    made.on_timeout := coalesce(made.on_timeout, 'hold');
-    made.veto_window := coalesce(made.veto_window, '1 hour');
-    made.approvals := coalesce(made.approvals, 1);
-    made.overlap_rate := coalesce(made.overlap_rate, 0);
-    made.stages := coalesce(made.stages, '{}');
-    made.blind := coalesce(made.blind, false);
-    made.auto_tune := coalesce(made.auto_tune, false);
-    made.base := flow.policy_version;
-    made.created_at := now();
-    made.created_by := hitl.actor();
-    INSERT INTO hitl.rule
-    SELECT r.workflow, made.version, r.name, r.position, r.condition, r.route, r.lane, r.tier,
-           r.queue, r.sla, r.question, r.reason
-    FROM hitl.rule r
-    WHERE r.workflow = next_policy.workflow AND r.version = flow.policy_version
-      AND r.name IS DISTINCT FROM without;
-END
-$$;
-COMMENT ON FUNCTION hitl.next_policy(text, text)
-    IS 'the next version of a policy, not yet stored, its rules carried over but for one; locks the workflow';
-
-CREATE FUNCTION hitl.put_policy(made hitl.policy)
-RETURNS int
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    INSERT INTO hitl.policy SELECT made.*;
-    UPDATE hitl.workflow w SET policy_version = made.version WHERE w.name = made.workflow;
-    PERFORM hitl.log_event('policy_set', made.workflow,
-                           to_jsonb(made) - '{workflow,created_at,created_by}'::text[]);
-    RETURN made.version;
-END
-$$;
-COMMENT ON FUNCTION hitl.put_policy(hitl.policy)
-    IS 'stores a version and puts it in force; returns its number';
-
-CREATE FUNCTION hitl.set_policy(
-    workflow text, upper float8 DEFAULT NULL, lower float8 DEFAULT NULL,
-    audit_rate_approve float8 DEFAULT NULL, audit_rate_reject float8 DEFAULT NULL)
-RETURNS int
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    made hitl.policy := hitl.next_policy(workflow);
-    field record;
-BEGIN
-    made.upper := coalesce(upper, made.upper);
-    made.lower := coalesce(lower, made.lower);
-    made.audit_rate_approve := coalesce(audit_rate_approve, made.audit_rate_approve);
-    made.audit_rate_reject := coalesce(audit_rate_reject, made.audit_rate_reject);
-    FOR field IN
-        SELECT * FROM (VALUES ('upper', made.upper), ('lower', made.lower),
-                              ('audit_rate_approve', made.audit_rate_approve),
-                              ('audit_rate_reject', made.audit_rate_reject)) AS v (name, value)
-    LOOP
-        -- NaN is greater than every number
-        IF field.value < 0 OR field.value > 1 THEN
-            RAISE EXCEPTION '% of workflow "%" is %, which is outside 0 to 1',
-                            field.name, workflow, field.value
-                USING ERRCODE = 'ZH008';
-        END IF;
-    END LOOP;
-    IF made.lower > made.upper THEN
-        RAISE EXCEPTION 'lower (%) of workflow "%" is above upper (%)',
-                        made.lower, workflow, made.upper
-            USING ERRCODE = 'ZH008', HINT = 'What is not named carries over from the version before.';
-    END IF;
-    RETURN hitl.put_policy(made);
-END
-$$;
-COMMENT ON FUNCTION hitl.set_policy(text, float8, float8, float8, float8)
-    IS 'makes the next version of the policy and puts it in force; what is NULL is as before (at first: lower 0, audit rates 0.05), rules too; returns the version; ZH008 for an impossible policy';
-
-CREATE FUNCTION hitl.set_rule(
-    workflow text, name text, condition jsonpath, route text DEFAULT 'review',
-    lane int DEFAULT NULL, tier int DEFAULT NULL, queue text DEFAULT NULL,
-    sla text DEFAULT NULL, question text DEFAULT NULL, reason text DEFAULT NULL,
-    "position" int DEFAULT NULL)
-RETURNS int
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    flow CONSTANT hitl.workflow := hitl.require_workflow(workflow);
-    made hitl.policy;
-    place int := set_rule.position;
-BEGIN
-    PERFORM hitl.require_name('rule', name);
-    IF condition IS NULL THEN
-        RAISE EXCEPTION 'rule "%" has no condition', name USING ERRCODE = 'ZH008';
-    ELSIF route <> 'review' THEN
-        RAISE EXCEPTION 'route "%" of rule "%" does not exist', left(route, 63), name
-            USING ERRCODE = 'ZH008', HINT = 'Use review, or NULL for a rule that is only recorded.';
-    ELSIF lane NOT BETWEEN 0 AND 2 OR tier < 1 THEN
-        RAISE EXCEPTION 'lane or tier of rule "%" is not possible', name
-            USING ERRCODE = 'ZH008', HINT = 'A lane is 0 to 2, a tier 1 or more.';
-    END IF;
-    IF queue IS NOT NULL THEN
-        PERFORM hitl.require_queue(queue);
-    END IF;
-    IF sla IS NOT NULL THEN
-        PERFORM hitl.require_sla(sla);
-    END IF;
-    -- What is no predicate, or has a variable, says so on any document.
-    PERFORM jsonb_path_match('{}', condition);
-
-    IF place IS NULL THEN
-        SELECT coalesce(min(r.position) FILTER (WHERE r.name = set_rule.name),
-                        max(r.position) + 1, 1)
-        INTO place
-        FROM hitl.rule r
-        WHERE r.workflow = set_rule.workflow AND r.version = flow.policy_version;
-    END IF;
-    made := hitl.next_policy(workflow, without => name);
-    INSERT INTO hitl.rule (workflow, version, name, "position", condition, route, lane, tier,
-                           queue, sla, question, reason)
-    VALUES (workflow, made.version, name, place, condition, route, lane, tier, queue, sla,
-            question, reason);
-    RETURN hitl.put_policy(made);
-END
-$$;
-COMMENT ON FUNCTION hitl.set_rule(text, text, jsonpath, text, int, int, text, text, text, text, int)
-    IS 'adds or replaces a rule, in the next version of the policy; route review, or NULL to record only; position: where in the order, NULL: in its place or last; returns the version; ZH008 for an impossible rule, 22038 when the condition is no predicate, 42704 when it has a variable';
-
-CREATE FUNCTION hitl.drop_rule(workflow text, name text)
-RETURNS int
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    flow CONSTANT hitl.workflow := hitl.require_workflow(workflow);
-BEGIN
-    IF NOT EXISTS (SELECT FROM hitl.rule r
-                   WHERE r.workflow = drop_rule.workflow AND r.version = flow.policy_version
-                     AND r.name = drop_rule.name) THEN
-        RAISE EXCEPTION 'workflow "%" has no rule "%"', workflow, coalesce(left(name, 63), 'NULL')
-            USING ERRCODE = 'undefined_object';
-    END IF;
-    RETURN hitl.put_policy(hitl.next_policy(workflow, without => name));
-END
-$$;
-COMMENT ON FUNCTION hitl.drop_rule(text, text)
-    IS 'leaves a rule out of the next version of the policy; returns the version; 42704 if there is no such rule';
-
-CREATE FUNCTION hitl.policy_diff(workflow text, v1 int, v2 int)
-RETURNS TABLE (item text, name text, "before" jsonb, "after" jsonb)
-LANGUAGE sql STABLE PARALLEL SAFE
-SECURITY DEFINER SET search_path = pg_catalog, pg_temp
-AS $$
-    WITH fact (version, item, name, value) AS (
-        SELECT p.version, 'policy', f.key, f.value
-        FROM hitl.policy p,
-             jsonb_each(to_jsonb(p) - '{workflow,version,base,created_at,created_by}'::text[]) f
-        WHERE p.workflow = policy_diff.workflow AND p.version IN (v1, v2)
-      UNION ALL
-        SELECT r.version, 'rule', r.name,
-               jsonb_strip_nulls(to_jsonb(r) - '{workflow,version,name}'::text[])
-        FROM hitl.rule r
-        WHERE r.workflow = policy_diff.workflow AND r.version IN (v1, v2)
-    )
-    SELECT coalesce(a.item, b.item), coalesce(a.name, b.name), a.value, b.value
-    FROM (SELECT * FROM fact WHERE version = v1) a
-    FULL JOIN (SELECT * FROM fact WHERE version = v2) b USING (item, name)
-    WHERE a.value IS DISTINCT FROM b.value
-    ORDER BY 1, 2
-$$;
-COMMENT ON FUNCTION hitl.policy_diff(text, int, int)
-    IS 'what differs between two versions of a policy: thresholds, rates and rules; NULL where a rule is missing';
+COMMENT ON FUNCTION hitl.create_workflow(text, text, text, regrole, int, text, boolean, text)
+    IS 'makes a workflow, and its queue where there is none; always_human: nothing of it is ever final without a person; mode: as in set_mode, NULL: manual until it has a policy with a threshold; 42710 if it exists';
 
 CREATE FUNCTION hitl.add_reviewer(
     name text, login regrole DEFAULT NULL, tier int DEFAULT 1, max_open int DEFAULT 10)
