@@ -125,7 +125,8 @@ AS $$
     ), number AS MATERIALIZED (
         -- as near as float8 can be: sums and quotients of these stay finite
         SELECT n.path, CASE WHEN v.x > 1e300 THEN 1e300 WHEN v.x < -1e300 THEN -1e300
-                            WHEN abs(v.x) < 1e-300 THEN 0 ELSE v.x::float8 END AS x
+                            WHEN abs(v.x) < 1e-300 THEN 0 ELSE v.x::float8 END AS x,
+               v.x = 0 AS zero
         FROM node n JOIN kind k ON k.path = n.path AND k.kind = 'number' AND k.seen >= support,
              LATERAL (SELECT CASE n.kind WHEN 'number' THEN n.value::numeric END AS x
                       OFFSET 0) AS v
@@ -133,23 +134,29 @@ AS $$
     ), quantile AS (
         SELECT n.path, percentile_disc('{0.125,0.5,0.875}'::float8[]) WITHIN GROUP (ORDER BY n.x) AS q,
                count(*) FILTER (WHERE n.x > 0) >= 0.89 * count(*) AS positive,
-               count(*) FILTER (WHERE n.x = 0) >= support AS zero
+               count(*) FILTER (WHERE n.x = floor(n.x)) >= 0.89 * count(*) AS whole,
+               count(*) FILTER (WHERE n.x < 0) > 0.11 * count(*) AS negative,
+               count(*) FILTER (WHERE n.zero) >= support AS zero
         FROM number n GROUP BY 1
     ), scale AS (
         -- the scale in which the bulk is the more symmetric
-        SELECT q.path, q.q[2] AS centre, q.zero,
+        SELECT q.path, q.q[2] AS centre, q.whole, q.negative, q.zero,
                CASE WHEN q.positive AND q.q[3] > q.q[1]
                     THEN abs(ln(q.q[3]) - 2 * ln(q.q[2]) + ln(q.q[1])) * (q.q[3] - q.q[1])
                          < abs(q.q[3] - 2 * q.q[2] + q.q[1]) * (ln(q.q[3]) - ln(q.q[1]))
                     ELSE false END AS log
         FROM quantile q
     ), deviation AS (
-        -- plausible: of the order of the centre, if that is nearly always met
+        -- A whole number stands for all up to the next.  Plausible is what is
+        -- of the order of the centre.  Where that is 0, it is what is of no
+        -- great size, and negative only where that is not rare.
         SELECT n.path, s.log, s.centre, s.zero,
-               CASE WHEN NOT s.log THEN n.x - s.centre
-                    WHEN n.x > 0 THEN ln(n.x) - ln(s.centre)
-                    ELSE -1000 END AS d,
-               CASE WHEN s.centre = 0 THEN abs(n.x) <= 1e6
+               CASE WHEN s.log AND n.x > 0 THEN ln(n.x) - ln(s.centre)
+                    WHEN s.log THEN -1000
+                    WHEN abs(n.x - s.centre) < 1e-12 * CASE s.centre WHEN 0 THEN 1 ELSE abs(s.centre) END THEN 0
+                    WHEN s.whole THEN n.x - s.centre + sign(n.x - s.centre)
+                    ELSE n.x - s.centre END AS d,
+               CASE WHEN s.centre = 0 THEN n.x <= 1e6 AND (n.x >= 0 OR s.negative AND n.x >= -1e6)
                     ELSE sign(n.x) = sign(s.centre)
                          AND abs(n.x) BETWEEN abs(s.centre) * 0.001 AND abs(s.centre) * 1000
                END AS plausible
@@ -158,19 +165,23 @@ AS $$
         SELECT d.path, d.log, d.centre, d.zero, s.above,
                percentile_disc('{0.5,0.75,0.78}'::float8[]) WITHIN GROUP (ORDER BY abs(d.d)) AS q,
                percentile_disc('{0.9,0.95,0.99}'::float8[]) WITHIN GROUP (ORDER BY abs(d.d))
-                   FILTER (WHERE d.plausible) AS wide
+                   FILTER (WHERE d.plausible) AS wide,
+               percentile_disc(0.5) WITHIN GROUP (ORDER BY abs(d.d))
+                   FILTER (WHERE d.plausible AND d.d <> 0) AS differing
         FROM deviation d, (VALUES (false), (true)) AS s (above)
         WHERE CASE WHEN s.above THEN d.d >= 0 ELSE d.d <= 0 END
         GROUP BY 1, 2, 3, 4, 5
     ), spread AS (
-        -- Normal numbers have their standard deviation; others at least what
-        -- puts more than a tenth of all within three of them.
+        -- Of normal numbers the standard deviation.  Where most are equal, the
+        -- least quantile that is not, and half of those that differ within one
+        -- spread.  Always what puts more than a tenth of all within three.
         SELECT s.path, s.log, s.centre, s.zero, s.above,
-               greatest(coalesce(nullif(s.q[1], 0) * 1.482602218505602,
-                                 nullif(s.q[2], 0) / 1.150349,
-                                 nullif(s.wide[1], 0) / 1.644854,
-                                 nullif(s.wide[2], 0) / 1.959964,
-                                 nullif(s.wide[3], 0) / 2.575829, 0),
+               greatest(CASE WHEN s.q[1] > 0 THEN s.q[1] * 1.482602218505602
+                             WHEN s.q[2] > 0 THEN greatest(s.q[2] / 1.150349, s.differing)
+                             WHEN s.wide[1] > 0 THEN greatest(s.wide[1] / 1.644854, s.differing)
+                             WHEN s.wide[2] > 0 THEN greatest(s.wide[2] / 1.959964, s.differing)
+                             WHEN s.wide[3] > 0 THEN greatest(s.wide[3] / 2.575829, s.differing)
+                             ELSE 0 END,
                         s.q[3] / 3) AS spread
         FROM side s
     ), measured AS (

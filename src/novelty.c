@@ -66,7 +66,7 @@ typedef struct Field
 	Numeric		lo;				/* NULL: no bound */
 	Numeric		hi;
 	bool		log;
-	bool		zero;			/* is usual, whatever the bounds */
+	Numeric		zero;			/* 0, where that is usual; or NULL */
 	double		centre;
 	double		below;
 	double		above;
@@ -281,7 +281,8 @@ read_field(Field *field, uint64 row, double limit)
 	field->below = DatumGetFloat8(hitl_spi_value(row, COL_BELOW, &isnull));
 	field->above = DatumGetFloat8(hitl_spi_value(row, COL_ABOVE, &isnull));
 	field->log = DatumGetBool(hitl_spi_value(row, COL_LOG, &isnull));
-	field->zero = DatumGetBool(hitl_spi_value(row, COL_ZERO, &isnull));
+	if (DatumGetBool(hitl_spi_value(row, COL_ZERO, &isnull)))
+		field->zero = int64_to_numeric(0);
 	set_bounds(field, limit);
 }
 
@@ -595,13 +596,6 @@ compare_numbers(Numeric a, Numeric b)
 											 NumericGetDatum(b)));
 }
 
-static bool
-is_zero(Numeric number)
-{
-	return DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
-											  NumericGetDatum(number))) == 0;
-}
-
 static inline Kind
 entry_kind(JEntry entry, const char *data)
 {
@@ -647,7 +641,7 @@ walk_value(Walk *walk, const Place *place, const Field *field, JEntry entry,
 			number = (Numeric) INTALIGN(data);
 			if (((field->lo && compare_numbers(number, field->lo) < 0) ||
 				 (field->hi && compare_numbers(number, field->hi) > 0)) &&
-				!(field->zero && is_zero(number)))
+				!(field->zero && compare_numbers(number, field->zero) == 0))
 				find_number(walk, place, field, number);
 			break;
 		case KIND_STRING:
