@@ -1,49 +1,181 @@
 -- Proof and care: what must never be, and what an operator should mend.
 
+-- Decisions that no gate can have let through as they are: the stamp does not
+-- follow from the policy that it cites, or the task that it calls for is
+-- nowhere.  The names of columns count, not their places: partitions attached
+-- by hand have their own.
+CREATE FUNCTION hitl.misrouted(partition regclass DEFAULT NULL, first_rows bigint DEFAULT NULL)
+RETURNS TABLE (decision uuid, detail text, invariant text)
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE ROWS 10
+SET search_path = pg_catalog, pg_temp SET jit = off
+AS $$
+BEGIN
+    RETURN QUERY EXECUTE format($query$
+        SELECT d.id, x.detail, x.invariant
+        FROM %s d
+        LEFT JOIN hitl.policy p ON p.workflow = d.workflow AND p.version = d.policy_version
+        LEFT JOIN hitl.policy c ON c.workflow = d.workflow AND c.version = p.challenger
+        CROSS JOIN LATERAL (
+            SELECT d.reasons @? '$[*] ? (@.trigger == "no_policy" || @.trigger == "confidence_invalid"
+                                         || @.trigger == "policy_error" || @.trigger == "context_missing"
+                                         || @.trigger == "field_confidence" || @.trigger == "step_confidence"
+                                         || @.trigger == "novelty" || @.trigger == "fairness"
+                                         || @.trigger == "irreversible")' AS needs_person,
+                   d.reasons @? '$[*] ? (@.trigger == "mode" && @.detail == "shadow")' AS shadow,
+                   d.reasons @? '$[*] ? (@.trigger == "mode" && @.detail == "on_loop")' AS on_loop,
+                   d.reasons @? '$[*] ? (@.trigger == "killed" || @.trigger == "always_human"
+                                         || @.trigger == "mode" && @.detail == "manual")' AS stopped
+        ) r
+        CROSS JOIN LATERAL (VALUES
+            ('I9', CASE WHEN NOT coalesce(CASE d.gate_route
+                            WHEN 'auto_approve' THEN d.confidence >= p.upper AND d.confidence <= 1
+                                 AND (d.reversible OR NOT p.irreversible) AND NOT r.needs_person
+                            WHEN 'auto_reject' THEN d.confidence < p.lower AND d.confidence >= 0
+                                 AND (d.reversible OR NOT p.irreversible) AND NOT r.needs_person
+                            ELSE d.gate_route = 'review' END, false)
+                        THEN format('route "%%s" does not follow from the policy cited', d.gate_route) END),
+            ('I9', CASE WHEN d.gate_route <> 'review' OR d.route = 'monitor' THEN (
+                            SELECT format('rule "%%s" fired and the decision did not go to review', u.name)
+                            FROM hitl.rule u
+                            WHERE u.workflow = d.workflow AND u.version = d.policy_version AND u.route = 'review'
+                              AND d.reasons @> jsonb_build_array(jsonb_build_object('trigger', 'rule', 'rule', u.name))
+                            ORDER BY u.position LIMIT 1) END),
+            ('I9', CASE WHEN NOT coalesce(CASE
+                            WHEN r.shadow THEN d.route = 'observe'
+                            WHEN r.stopped THEN d.route = 'review'
+                            WHEN d.route = 'monitor' THEN r.on_loop AND d.gate_route = 'review' AND NOT r.needs_person
+                                 AND d.confidence >= p.lower AND d.confidence <= 1
+                                 AND (d.confidence < p.upper OR p.upper IS NULL)
+                            ELSE d.route IN (d.gate_route, 'review') END, false)
+                        THEN format('route "%%s" does not follow from "%%s"', d.route, d.gate_route) END),
+            ('I9', CASE WHEN NOT coalesce(d.audit_u >= 0 AND d.audit_u < 1
+                                          AND d.propensity = CASE d.route
+                                              WHEN 'review' THEN 1
+                                              WHEN 'auto_approve' THEN p.audit_rate_approve
+                                              WHEN 'monitor' THEN p.audit_rate_approve
+                                              WHEN 'auto_reject' THEN p.audit_rate_reject
+                                              WHEN 'observe' THEN coalesce(CASE d.gate_route
+                                                  WHEN 'auto_approve' THEN p.audit_rate_approve
+                                                  WHEN 'auto_reject' THEN p.audit_rate_reject
+                                                  ELSE greatest(p.audit_rate_approve, p.audit_rate_reject)
+                                                  END, 0) END, false)
+                        THEN 'propensity or draw does not follow from route and policy' END),
+            ('I9', CASE WHEN d.created_at IS DISTINCT FROM hitl.uuid_time(d.id)
+                        THEN 'created_at is not the time of the id' END),
+            ('I9', CASE WHEN (d.challenger_route IS NULL) <> (p.challenger IS NULL)
+                             OR NOT coalesce(CASE d.challenger_route
+                                 WHEN 'auto_approve' THEN d.confidence >= c.upper AND d.confidence <= 1
+                                      AND (d.reversible OR NOT c.irreversible)
+                                 WHEN 'auto_reject' THEN d.confidence < c.lower AND d.confidence >= 0
+                                      AND (d.reversible OR NOT c.irreversible)
+                                 ELSE d.challenger_route = 'review' END, d.challenger_route IS NULL)
+                        THEN 'challenger_route does not follow from the challenger of the policy cited' END),
+            ('I2', CASE WHEN d.route = 'review'
+                             AND NOT EXISTS (SELECT FROM hitl.task t WHERE t.decision = d.id AND t.kind = 'review')
+                             AND NOT EXISTS (SELECT FROM hitl.verdict v WHERE v.decision = d.id AND v.final)
+                        THEN 'a review has neither task nor outcome' END),
+            ('I2', CASE WHEN d.route <> 'review' AND d.audit_u < d.propensity
+                             AND NOT EXISTS (SELECT FROM hitl.task t WHERE t.decision = d.id AND t.kind = 'audit')
+                             AND NOT EXISTS (SELECT FROM hitl.verdict v WHERE v.decision = d.id AND v.kind = 'audit')
+                        THEN 'an audit was drawn and has neither task nor verdict' END),
+            ('I2', CASE WHEN d.route = 'monitor' AND NOT d.audit_u < d.propensity
+                             AND NOT EXISTS (SELECT FROM hitl.task t WHERE t.decision = d.id AND t.kind = 'monitor')
+                             AND NOT EXISTS (SELECT FROM hitl.verdict v WHERE v.decision = d.id AND v.final)
+                             AND NOT EXISTS (SELECT FROM hitl.event e
+                                             WHERE e.decision = d.id AND e.kind = 'veto_window_over')
+                        THEN 'a monitored decision has neither task nor verdict, and its time for a veto was never over' END)
+        ) AS x (invariant, detail)
+        WHERE x.detail IS NOT NULL
+        $query$,
+        CASE WHEN first_rows IS NULL THEN coalesce(partition, 'hitl.decision')::text
+             ELSE format('(SELECT * FROM %s LIMIT %s)', coalesce(partition, 'hitl.decision'), first_rows) END);
+END
+$$;
+COMMENT ON FUNCTION hitl.misrouted(regclass, bigint)
+    IS 'decisions (of one partition, and of its first rows, if given) that no gate can have let through as they are: their stamp does not follow from the policy cited, or a task is missing';
+
 CREATE FUNCTION hitl.check()
 RETURNS TABLE (invariant text, decision uuid, task bigint, detail text)
 LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
+    -- what the gate stamped follows from what it cites, and nothing that
+    -- waits for people has lost its task
+    SELECT m.invariant, m.decision, NULL::bigint, m.detail
+    FROM hitl.misrouted() m
+  UNION ALL
     -- every decision for a person has one open task or one final outcome
-    SELECT 'I2', d.id, NULL::bigint,
-           CASE WHEN t.n = 0 THEN 'a review has neither task nor outcome'
-                WHEN v.decided THEN 'a review has an outcome and still a task'
+    SELECT 'I2', d.id, NULL,
+           CASE WHEN v.decided THEN 'a review has an outcome and still a task'
                 ELSE 'a review has ' || t.n || ' tasks' END
     FROM hitl.decision d,
          LATERAL (SELECT count(*) AS n FROM hitl.task t
                   WHERE t.decision = d.id AND t.kind = 'review') t,
          LATERAL (SELECT EXISTS (SELECT FROM hitl.verdict v
-                                 WHERE v.decision = d.id AND v.kind = 'review'
-                                   AND v.final) AS decided) v
-    WHERE d.route = 'review' AND t.n + v.decided::int <> 1
+                                 WHERE v.decision = d.id AND v.final) AS decided) v
+    WHERE d.route = 'review' AND t.n + v.decided::int > 1
   UNION ALL
+    -- one audit for each that was drawn, by the gate or later; none for one
+    -- that had a verdict when it was drawn later
     SELECT 'I2', d.id, NULL,
-           CASE WHEN t.n + v.n = 0 THEN 'an audit was drawn and has neither task nor verdict'
-                WHEN d.audit_u < d.propensity THEN 'an audit has more than one task or verdict'
+           CASE WHEN t.n + v.n = 0 THEN 'an audit was drawn later and has neither task nor verdict'
+                WHEN d.audit_u < d.propensity AND k.picked THEN 'an audit was drawn twice'
+                WHEN d.audit_u < d.propensity OR k.picked THEN 'an audit has more than one task or verdict'
                 ELSE 'an audit was not drawn and has a task or verdict' END
     FROM hitl.decision d,
          LATERAL (SELECT count(*) AS n FROM hitl.task t
                   WHERE t.decision = d.id AND t.kind = 'audit') t,
-         LATERAL (SELECT count(*) AS n FROM hitl.verdict v
-                  WHERE v.decision = d.id AND v.kind = 'audit') v
+         LATERAL (SELECT count(*) FILTER (WHERE v.kind = 'audit') AS n, count(*) AS n_all
+                  FROM hitl.verdict v
+                  WHERE v.decision = d.id AND v.final) v,
+         LATERAL (SELECT EXISTS (SELECT FROM hitl.audit_pick k WHERE k.decision = d.id) AS picked) k
     WHERE d.route <> 'review'
-      AND t.n + v.n <> CASE WHEN d.audit_u < d.propensity THEN 1 ELSE 0 END
+      AND (t.n + v.n > CASE WHEN d.audit_u < d.propensity OR k.picked THEN 1 ELSE 0 END
+           OR k.picked AND (d.audit_u < d.propensity OR t.n + v.n_all = 0))
+  UNION ALL
+    SELECT 'I2', t.decision, t.id, 'a monitored decision has ' || CASE
+               WHEN e.over THEN 'a task after its time for a veto was over'
+               ELSE 'an outcome or a draw and still its task' END
+    FROM hitl.task t,
+         LATERAL (SELECT EXISTS (SELECT FROM hitl.event e
+                                 WHERE e.decision = t.decision AND e.kind = 'veto_window_over') AS over) e
+    WHERE t.kind = 'monitor'
+      AND (e.over
+           OR EXISTS (SELECT FROM hitl.verdict v WHERE v.decision = t.decision AND v.final)
+           OR EXISTS (SELECT FROM hitl.decision d WHERE d.id = t.decision AND d.audit_u < d.propensity))
   UNION ALL
     SELECT 'I1', t.decision, t.id, 'a task has no decision, or one of another route or workflow'
     FROM hitl.task t
     WHERE NOT EXISTS (SELECT FROM hitl.decision d
                       WHERE d.id = t.decision AND d.workflow = t.workflow
-                        AND (t.kind = 'review') = (d.route = 'review'))
+                        AND (t.kind = 'review') = (d.route = 'review')
+                        AND (t.kind <> 'monitor' OR d.route = 'monitor'))
   UNION ALL
     SELECT 'I1', v.decision, v.task, 'a verdict has no decision'
     FROM hitl.verdict v
     WHERE NOT EXISTS (SELECT FROM hitl.decision d WHERE d.id = v.decision)
   UNION ALL
+    SELECT 'I1', q.decision, NULL, format('request "%s" of workflow "%s" has no decision', q.request_id, q.workflow)
+    FROM hitl.request q
+    WHERE NOT EXISTS (SELECT FROM hitl.decision d
+                      WHERE d.id = q.decision AND d.workflow = q.workflow AND d.request_id = q.request_id)
+  UNION ALL
+    SELECT 'I1', k.decision, NULL, 'a decision drawn for an audit is not there, or not what was drawn from'
+    FROM hitl.audit_pick k
+    WHERE NOT EXISTS (SELECT FROM hitl.audit_draw w JOIN hitl.decision d
+                           ON d.workflow = w.workflow AND d.route = w.route
+                          AND d.id >= w.since AND d.id < w.until
+                      WHERE w.id = k.draw AND d.id = k.decision)
+  UNION ALL
+    SELECT 'I1', NULL, NULL, format('draw %s picked %s decisions, it says %s', w.id, k.n, w.drawn)
+    FROM hitl.audit_draw w,
+         LATERAL (SELECT count(*) AS n FROM hitl.audit_pick k WHERE k.draw = w.id) k
+    WHERE k.n <> w.drawn
+  UNION ALL
     -- one accepted verdict a task, and the task is gone
     SELECT 'I3', min(v.decision::text)::uuid, v.task, 'a task has ' || count(*) || ' final verdicts'
     FROM hitl.verdict v
-    WHERE v.final
+    WHERE v.final AND v.task IS NOT NULL
     GROUP BY v.task
     HAVING count(*) > 1
   UNION ALL
@@ -51,10 +183,14 @@ AS $$
     FROM hitl.task t
     WHERE EXISTS (SELECT FROM hitl.verdict v WHERE v.task = t.id AND v.final)
   UNION ALL
-    -- verdicts count within the lease
+    -- verdicts of a holder count within the lease; others have none
     SELECT 'I4', v.decision, v.task, 'a verdict was given when its lease was over'
     FROM hitl.verdict v
     WHERE v.created_at >= v.lease_until
+  UNION ALL
+    SELECT 'I4', v.decision, v.task, format('a verdict "%s" needs a lease and has none', v.action)
+    FROM hitl.verdict v
+    WHERE v.action IN ('approve', 'reject', 'amend') AND (v.lease IS NULL OR v.task IS NULL)
   UNION ALL
     -- nobody holds more than they may
     SELECT 'I5', NULL, NULL,
@@ -75,38 +211,11 @@ AS $$
            AND EXISTS (SELECT FROM hitl.reviewer a JOIN pg_roles u ON u.oid = a.login
                        WHERE u.rolname = v.asserted_by))
   UNION ALL
-    -- what the gate stamped follows from what it cites
-    SELECT 'I9', d.id, NULL, 'route "' || d.gate_route || '" does not follow from the policy cited'
-    FROM hitl.decision d
-    LEFT JOIN hitl.policy p ON p.workflow = d.workflow AND p.version = d.policy_version
-    WHERE NOT coalesce(CASE d.gate_route
-              WHEN 'auto_approve' THEN d.confidence >= p.upper AND d.confidence <= 1 AND d.reversible
-              WHEN 'auto_reject' THEN d.confidence < p.lower AND d.confidence >= 0 AND d.reversible
-              ELSE d.gate_route = 'review' END, false)
-  UNION ALL
-    SELECT 'I9', d.id, NULL, format('rule "%s" fired and the decision did not go to review', r.name)
-    FROM hitl.decision d
-    CROSS JOIN LATERAL jsonb_array_elements(d.reasons) x
-    JOIN hitl.rule r ON r.workflow = d.workflow AND r.version = d.policy_version
-                    AND r.name = x ->> 'rule' AND r.route = 'review'
-    WHERE d.gate_route <> 'review'
-  UNION ALL
-    SELECT 'I9', d.id, NULL, 'route "' || d.route || '" does not follow from "' || d.gate_route || '"'
-    FROM hitl.decision d
-    WHERE d.route <> d.gate_route AND d.route <> 'review'
-  UNION ALL
-    SELECT 'I9', d.id, NULL, 'propensity or draw does not follow from route and policy'
-    FROM hitl.decision d
-    LEFT JOIN hitl.policy p ON p.workflow = d.workflow AND p.version = d.policy_version
-    WHERE NOT coalesce(d.audit_u >= 0 AND d.audit_u < 1
-                       AND d.propensity = CASE d.route
-                           WHEN 'review' THEN 1
-                           WHEN 'auto_approve' THEN p.audit_rate_approve
-                           WHEN 'auto_reject' THEN p.audit_rate_reject END, false)
-  UNION ALL
-    SELECT 'I9', d.id, NULL, 'created_at is not the time of the id'
-    FROM hitl.decision d
-    WHERE d.created_at IS DISTINCT FROM hitl.uuid_time(d.id)
+    -- time does not approve what cannot be undone
+    SELECT 'I9', v.decision, v.task, 'an irreversible action was approved because nobody decided in time'
+    FROM hitl.verdict v
+    JOIN hitl.decision d ON d.id = v.decision
+    WHERE v.action = 'timeout' AND v.outcome = 'approved' AND NOT d.reversible
   UNION ALL
     -- nothing that is due waits longer than the clock may sleep
     SELECT 'I10', t.decision, t.id, 'a deadline passed at ' || least(t.first_review_at, t.resolution_at)
@@ -124,20 +233,21 @@ LANGUAGE sql VOLATILE PARALLEL UNSAFE ROWS 10
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET jit = off
 AS $$
     WITH part AS (
-        SELECT c.oid, c.relname
-        FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-        WHERE i.inhparent = 'hitl.decision'::regclass AND c.relispartition
+        SELECT c.oid, c.relname, c.oid::regclass::text AS name, t.isleaf
+        FROM pg_partition_tree('hitl.decision') t JOIN pg_class c ON c.oid = t.relid
+        WHERE t.level > 0
     ), guarded AS (
-        SELECT oid, relname, ARRAY['gate', 'enqueue', 'append_only', 'append_only_truncate'] AS needed
+        SELECT oid, relname, name, ARRAY['gate', 'enqueue', 'append_only', 'append_only_truncate'] AS needed
         FROM part
         UNION ALL
-        SELECT 'hitl.decision'::regclass, 'decision',
+        SELECT 'hitl.decision'::regclass, 'decision', 'hitl.decision',
                ARRAY['gate', 'enqueue', 'append_only', 'append_only_truncate']
         UNION ALL
-        SELECT c.oid, c.relname, ARRAY['append_only', 'append_only_truncate']
+        SELECT c.oid, c.relname, c.oid::regclass::text, ARRAY['append_only', 'append_only_truncate']
         FROM pg_class c
-        WHERE c.oid IN ('hitl.verdict'::regclass, 'hitl.event'::regclass, 'hitl.policy'::regclass,
-                        'hitl.rule'::regclass)
+        WHERE c.relnamespace = 'hitl'::regnamespace AND c.relkind = 'r'
+          AND c.relname IN ('verdict', 'event', 'request', 'policy', 'rule', 'audit_draw', 'audit_pick',
+                            'baseline', 'baseline_field')
     )
     SELECT 'warning', 'worker', 'the library is not preloaded, so nothing happens by itself',
            'Add hitl to shared_preload_libraries and restart, or call hitl.tick() every second.'
@@ -155,21 +265,45 @@ AS $$
                   CASE WHEN t.tgname IS NULL THEN 'missing' ELSE 'not always enabled' END),
            CASE WHEN t.tgname IS NULL
                 THEN 'Create it as the install script of hitl does.'
-                ELSE format('ALTER TABLE hitl.%I ENABLE ALWAYS TRIGGER %I.', g.relname, n.name)
+                ELSE format('ALTER TABLE %s ENABLE ALWAYS TRIGGER %I.', g.name, n.name)
            END
     FROM guarded g
     CROSS JOIN LATERAL unnest(g.needed) AS n (name)
     LEFT JOIN pg_trigger t ON t.tgrelid = g.oid AND t.tgname = n.name
     WHERE t.tgenabled IS DISTINCT FROM 'A'
   UNION ALL
-    SELECT 'error', 'table ' || g.relname, 'has a rule, which can bypass the gate',
-           format('DROP RULE %I ON hitl.%I.', r.rulename, g.relname)
+    SELECT 'error', 'table ' || g.relname,
+           format('has the rule "%s", which can bypass the gate or change what is on record', r.rulename),
+           format('DROP RULE %I ON %s.', r.rulename, g.name)
     FROM guarded g JOIN pg_rewrite r ON r.ev_class = g.oid
   UNION ALL
-    SELECT 'error', 'table ' || p.relname, 'ids are not unique in this partition',
-           format('SELECT hitl.prepare_partition(%L).', 'hitl.' || quote_ident(p.relname))
+    SELECT 'error', 'table ' || g.relname,
+           format('has the inheritance child %s, whose rows pass for its own', i.inhrelid::regclass),
+           format('ALTER TABLE %s NO INHERIT %s.', i.inhrelid::regclass, g.name)
+    FROM guarded g
+    JOIN pg_inherits i ON i.inhparent = g.oid
+    JOIN pg_class c ON c.oid = i.inhrelid
+    WHERE NOT c.relispartition
+  UNION ALL
+    -- (its first rows tell; a look at all of them is check()'s)
+    SELECT 'error', 'table ' || p.relname, 'has decisions that no gate can have let through as they are',
+           format('SELECT hitl.adopt(%L) gates them; hitl.check() says what is wrong.', p.name)
     FROM part p
-    WHERE NOT EXISTS (SELECT FROM pg_index i
+    WHERE p.isleaf AND EXISTS (SELECT FROM hitl.misrouted(p.oid, 100))
+  UNION ALL
+    SELECT 'warning', 'table decision',
+           format('%s rows were stored past the gate in the last 30 days, last by "%s" at %s',
+                  count(*), (array_agg(e.actor ORDER BY e.id DESC))[1], max(e.created_at)),
+           'They have no task. SELECT * FROM hitl.event WHERE kind = ''ungated'' names them.'
+    FROM hitl.event e
+    WHERE e.kind = 'ungated' AND e.created_at > now() - interval '30 days'
+    HAVING count(*) > 0
+  UNION ALL
+    SELECT 'error', 'table ' || p.relname, 'ids are not unique in this partition',
+           format('SELECT hitl.prepare_partition(%L).', p.name)
+    FROM part p
+    WHERE p.isleaf
+      AND NOT EXISTS (SELECT FROM pg_index i
                       JOIN pg_attribute a ON a.attrelid = p.oid AND a.attname = 'id'
                       WHERE i.indrelid = p.oid AND i.indisunique AND i.indisvalid
                         AND i.indnkeyatts = 1 AND i.indkey[0] = a.attnum AND i.indpred IS NULL)
@@ -193,6 +327,19 @@ AS $$
            format('SELECT hitl.resume(%L), when the cause is mended.', w.name)
     FROM hitl.workflow w
     WHERE w.kill_reason IS NOT NULL
+  UNION ALL
+    SELECT 'warning', 'workflow ' || w.name,
+           format('is in mode on_loop, and its queue "%s" has no members, so nobody sees what could be vetoed', q.name),
+           format('SELECT hitl.join_queue(..., %L), or hitl.set_mode(%L, ''in_loop'').', q.name, w.name)
+    FROM hitl.workflow w
+    LEFT JOIN hitl.policy p ON p.workflow = w.name AND p.version = w.policy_version
+    CROSS JOIN LATERAL (SELECT coalesce(p.queue, w.queue)) AS q (name)
+    WHERE w.mode = 'on_loop' AND NOT EXISTS (SELECT FROM hitl.membership m WHERE m.queue = q.name)
+  UNION ALL
+    SELECT 'info', 'workflow ' || o.workflow,
+           format('proposal %s of "%s" (%s) waits for a second admin since %s', o.id, o.proposed_by, o.kind, o.created_at),
+           format('SELECT hitl.confirm(%1$s), or hitl.withdraw_proposal(%1$s, ...).', o.id)
+    FROM hitl.proposal o
   UNION ALL
     SELECT 'error', 'workflow ' || w.name, format('its queue "%s" does not exist', w.queue),
            format('SELECT hitl.create_queue(%L).', w.queue)

@@ -3,11 +3,14 @@
 CREATE VIEW hitl.outcome WITH (security_invoker = true, security_barrier = true) AS
 SELECT d.id, d.workflow, d.subject, d.route,
        coalesce(v.outcome, CASE d.route WHEN 'auto_approve' THEN 'approved'
+                                        WHEN 'monitor' THEN 'approved'
                                         WHEN 'auto_reject' THEN 'rejected'
                                         ELSE 'pending' END) AS outcome,
        CASE WHEN v.outcome = 'amended' THEN v.output ELSE d.output END AS output,
-       coalesce(v.reviewer, CASE WHEN d.route <> 'review' THEN 'policy' END) AS decided_by,
-       coalesce(v.created_at, CASE WHEN d.route <> 'review' THEN d.created_at END) AS decided_at
+       coalesce(v.reviewer, CASE WHEN d.route IN ('auto_approve', 'monitor', 'auto_reject')
+                                 THEN 'policy' END) AS decided_by,
+       coalesce(v.created_at, CASE WHEN d.route IN ('auto_approve', 'monitor', 'auto_reject')
+                                   THEN d.created_at END) AS decided_at
 FROM hitl.decision d
 LEFT JOIN LATERAL (SELECT v.outcome, v.output, v.reviewer, v.created_at
                    FROM hitl.verdict v
@@ -15,34 +18,51 @@ LEFT JOIN LATERAL (SELECT v.outcome, v.output, v.reviewer, v.created_at
                    ORDER BY v.id DESC
                    LIMIT 1) v ON true;
 COMMENT ON VIEW hitl.outcome IS 'the final state of each decision; the latest final verdict counts';
-COMMENT ON COLUMN hitl.outcome.outcome IS 'approved, rejected, amended or pending';
+COMMENT ON COLUMN hitl.outcome.outcome IS 'approved, rejected, amended, or pending: nobody has decided yet, and (review, observe) the policy may not';
 COMMENT ON COLUMN hitl.outcome.output IS 'as amended, else as proposed';
-COMMENT ON COLUMN hitl.outcome.decided_by IS 'the reviewer, or "policy"; NULL while pending';
-COMMENT ON COLUMN hitl.outcome.route IS 'auto_approve, auto_reject or review';
+COMMENT ON COLUMN hitl.outcome.decided_by IS 'the reviewer or lead, "clock" when nobody decided in time, or "policy"; NULL while pending';
+COMMENT ON COLUMN hitl.outcome.route IS 'auto_approve, auto_reject, review, monitor or observe';
 COMMENT ON COLUMN hitl.outcome.decided_at IS 'when the outcome came about; NULL while pending';
 
--- A label says whether the AI was right.  Unaudited rows have none; those
--- that could not be audited (propensity 0) stand for no others and are
--- counted apart.
+-- A label says whether the AI was right.  Only decisions that were chosen by
+-- chance, or all alike, have one: a veto or a correction of others would count
+-- wrong ones more often than right ones.  A decision in the frame of later
+-- draws had a chance in each, whether picked or not.  Decisions that could not
+-- be audited (propensity 0) stand for no others and are counted apart.
 CREATE VIEW hitl.label WITH (security_invoker = true, security_barrier = true) AS
-SELECT d.id, d.created_at, d.workflow, d.model, d.policy_version, d.route, d.reasons,
-       d.confidence, d.propensity, v.action = 'approve' AS correct, v.action, v.code, v.reviewer, v.seconds,
-       v.created_at AS labelled_at
+SELECT d.id, d.created_at, d.workflow, d.model, d.policy_version, d.route, d.reasons, d.confidence,
+       CASE WHEN d.route = 'review' OR NOT (SELECT EXISTS (SELECT FROM hitl.audit_draw))
+            THEN d.propensity
+            ELSE coalesce(1 - (1 - d.propensity)
+                              * (SELECT hitl.product(1 - w.probability)
+                                 FROM hitl.audit_draw w
+                                 WHERE w.workflow = d.workflow AND w.route = d.route
+                                   AND d.id >= w.since AND d.id < w.until),
+                          d.propensity) END AS propensity,
+       CASE WHEN v.action <> 'timeout'
+                 AND (d.route = 'review' OR d.audit_u < d.propensity
+                      OR EXISTS (SELECT FROM hitl.audit_pick k WHERE k.decision = d.id))
+            THEN v.outcome = 'approved' END AS correct,
+       v.action, v.code, v.reviewer, v.seconds, v.created_at AS labelled_at,
+       v.outcome, d.subject, d.gate_route, d.challenger_route
 FROM hitl.decision d
-LEFT JOIN LATERAL (SELECT v.action, v.code, v.reviewer, v.seconds, v.created_at
+LEFT JOIN LATERAL (SELECT v.action, v.outcome, v.code, v.reviewer, v.seconds, v.created_at
                    FROM hitl.verdict v
                    WHERE v.decision = d.id AND v.final
-                   ORDER BY v.id DESC
+                   ORDER BY v.action = 'timeout', v.id DESC
                    LIMIT 1) v ON true;
 COMMENT ON VIEW hitl.label IS 'each decision with what people found: the ground of every rate';
 COMMENT ON COLUMN hitl.label.policy_version IS 'the policy applied; NULL: there was none';
 COMMENT ON COLUMN hitl.label.reasons IS 'everything that fired: array of {trigger, rule, detail}';
-COMMENT ON COLUMN hitl.label.correct IS 'whether the proposal was right; NULL: nobody looked';
-COMMENT ON COLUMN hitl.label.propensity IS 'probability with which somebody was to look; a label weighs 1/propensity';
-COMMENT ON COLUMN hitl.label.route IS 'auto_approve, auto_reject or review';
-COMMENT ON COLUMN hitl.label.action IS 'of the latest final verdict: approve, reject or amend';
-COMMENT ON COLUMN hitl.label.seconds IS 'from claim to verdict';
+COMMENT ON COLUMN hitl.label.correct IS 'whether the proposal was right; NULL: nobody looked, or somebody who was not asked to, which says nothing about the others';
+COMMENT ON COLUMN hitl.label.propensity IS 'probability with which somebody was to look, by the lottery of the gate or any later draw; a label weighs 1/propensity';
+COMMENT ON COLUMN hitl.label.route IS 'auto_approve, auto_reject, review, monitor or observe';
+COMMENT ON COLUMN hitl.label.action IS 'of the latest final verdict of a person: approve, reject, amend, veto or correct; timeout where there is none but time''s';
+COMMENT ON COLUMN hitl.label.seconds IS 'from claim to verdict; NULL: nobody had claimed it';
 COMMENT ON COLUMN hitl.label.labelled_at IS 'when the verdict was given';
+COMMENT ON COLUMN hitl.label.outcome IS 'of that verdict: approved, rejected or amended';
+COMMENT ON COLUMN hitl.label.gate_route IS 'what the policy said: auto_approve, auto_reject or review';
+COMMENT ON COLUMN hitl.label.challenger_route IS 'what the challenger of the policy said; NULL: there was none';
 
 CREATE VIEW hitl.workflow_report WITH (security_invoker = true, security_barrier = true) AS
 SELECT r.workflow, r.day, r.decisions, r.auto_approved, r.auto_rejected, r.reviewed,
@@ -57,35 +77,45 @@ SELECT r.workflow, r.day, r.decisions, r.auto_approved, r.auto_rejected, r.revie
        (r.false_rejection).rate AS false_rejection_rate,
        (r.false_rejection).lo AS false_rejection_rate_lo,
        (r.false_rejection).hi AS false_rejection_rate_hi,
-       r.seconds_to_verdict, r.seconds_of_work
+       r.seconds_to_verdict, r.seconds_of_work,
+       r.monitored, r.observed,
+       coalesce(a.vetoed, 0) AS vetoed, coalesce(a.timed_out, 0) AS timed_out
 FROM (SELECT l.workflow, (l.created_at AT TIME ZONE 'UTC')::date AS day,
              count(*) AS decisions,
              count(*) FILTER (WHERE l.route = 'auto_approve') AS auto_approved,
              count(*) FILTER (WHERE l.route = 'auto_reject') AS auto_rejected,
              count(*) FILTER (WHERE l.route = 'review') AS reviewed,
+             count(*) FILTER (WHERE l.route = 'monitor') AS monitored,
+             count(*) FILTER (WHERE l.route = 'observe') AS observed,
              count(*) FILTER (WHERE l.route = 'review' AND l.action IS NULL) AS pending,
-             count(l.action) AS verdicts,
-             count(*) FILTER (WHERE NOT l.correct) AS overrides,
+             count(*) FILTER (WHERE l.action <> 'timeout') AS verdicts,
+             count(*) FILTER (WHERE l.action <> 'timeout' AND l.outcome <> 'approved') AS overrides,
              hitl.rate(NOT l.correct, 1 / l.propensity)
                  FILTER (WHERE l.propensity > 0) AS error,
              hitl.rate(NOT l.correct, 1 / l.propensity)
-                 FILTER (WHERE l.route = 'auto_approve' AND l.propensity > 0) AS escape,
+                 FILTER (WHERE l.route IN ('auto_approve', 'monitor') AND l.propensity > 0) AS escape,
              hitl.rate(l.correct, 1 / l.propensity)
                  FILTER (WHERE l.route = 'auto_reject' AND l.propensity > 0) AS false_rejection,
              percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM l.labelled_at - l.created_at))
-                 FILTER (WHERE l.route = 'review' AND l.action IS NOT NULL) AS seconds_to_verdict,
+                 FILTER (WHERE l.route = 'review' AND l.action <> 'timeout') AS seconds_to_verdict,
              sum(l.seconds) AS seconds_of_work
       FROM hitl.label l
-      GROUP BY 1, 2) r;
+      GROUP BY 1, 2) r
+LEFT JOIN (SELECT v.workflow, (hitl.uuid_time(v.decision) AT TIME ZONE 'UTC')::date AS day,
+                  count(DISTINCT v.decision) FILTER (WHERE v.action = 'veto') AS vetoed,
+                  count(DISTINCT v.decision) FILTER (WHERE v.action = 'timeout') AS timed_out
+           FROM hitl.verdict v
+           WHERE v.action IN ('veto', 'timeout')
+           GROUP BY 1, 2) a ON a.workflow = r.workflow AND a.day = r.day;
 COMMENT ON VIEW hitl.workflow_report IS 'per workflow and day (UTC) on which the decisions were made';
 COMMENT ON COLUMN hitl.workflow_report.escalation_rate IS 'reviewed / decisions';
-COMMENT ON COLUMN hitl.workflow_report.pending IS 'reviews without a verdict yet';
-COMMENT ON COLUMN hitl.workflow_report.verdicts IS 'decisions that people judged, in reviews and audits';
-COMMENT ON COLUMN hitl.workflow_report.overrides IS 'verdicts that the AI''s proposal was wrong: rejected or amended';
+COMMENT ON COLUMN hitl.workflow_report.pending IS 'reviews that nobody has decided yet, nor time';
+COMMENT ON COLUMN hitl.workflow_report.verdicts IS 'decisions that people judged, asked or not: in reviews and audits, by vetoes and corrections';
+COMMENT ON COLUMN hitl.workflow_report.overrides IS 'verdicts that the AI''s proposal was wrong: rejected, amended or vetoed';
 COMMENT ON COLUMN hitl.workflow_report.override_rate IS 'overrides / verdicts: of what people saw, not of all';
 COMMENT ON COLUMN hitl.workflow_report.error_rate IS 'share of all proposals that are wrong, estimated from labels weighted by 1/propensity';
 COMMENT ON COLUMN hitl.workflow_report.error_rate_lo IS 'lower Wilson limit, level 0.95, at the effective sample size';
-COMMENT ON COLUMN hitl.workflow_report.escape_rate IS 'share of automatic approvals that are wrong, estimated from their audits';
+COMMENT ON COLUMN hitl.workflow_report.escape_rate IS 'share of automatic and monitored approvals that are wrong, estimated from their audits';
 COMMENT ON COLUMN hitl.workflow_report.false_rejection_rate IS 'share of automatic rejections of proposals that are right, estimated from their audits';
 COMMENT ON COLUMN hitl.workflow_report.seconds_to_verdict IS 'median from decision to verdict, of reviews';
 COMMENT ON COLUMN hitl.workflow_report.seconds_of_work IS 'total from claim to verdict';
@@ -101,16 +131,21 @@ COMMENT ON COLUMN hitl.workflow_report.escape_rate_hi IS 'upper Wilson limit';
 COMMENT ON COLUMN hitl.workflow_report.rejections_audited IS 'verdicts behind false_rejection_rate';
 COMMENT ON COLUMN hitl.workflow_report.false_rejection_rate_lo IS 'lower Wilson limit, level 0.95';
 COMMENT ON COLUMN hitl.workflow_report.false_rejection_rate_hi IS 'upper Wilson limit';
+COMMENT ON COLUMN hitl.workflow_report.monitored IS 'took effect, open to a veto for a while';
+COMMENT ON COLUMN hitl.workflow_report.observed IS 'in shadow mode: on record only';
+COMMENT ON COLUMN hitl.workflow_report.vetoed IS 'decisions that somebody vetoed, whatever came later';
+COMMENT ON COLUMN hitl.workflow_report.timed_out IS 'decisions that nobody decided in time, so that the policy did, whatever came later';
 
 -- The reason "confidence" stands in every decision; it fired where the
 -- thresholds by themselves asked for a person.
 CREATE VIEW hitl.trigger_report WITH (security_invoker = true, security_barrier = true) AS
 SELECT f.workflow, f.trigger, f.rule, count(*) AS fired,
        count(*)::float8 / n.decisions AS share,
-       count(f.action) AS judged,
-       count(*) FILTER (WHERE f.action <> 'approve') AS overridden,
-       count(*) FILTER (WHERE f.action <> 'approve')::float8 / nullif(count(f.action), 0) AS override_rate
-FROM (SELECT l.workflow, r.reason ->> 'trigger' AS trigger, r.reason ->> 'rule' AS rule, l.action
+       count(f.outcome) AS judged,
+       count(*) FILTER (WHERE f.outcome <> 'approved') AS overridden,
+       count(*) FILTER (WHERE f.outcome <> 'approved')::float8 / nullif(count(f.outcome), 0) AS override_rate
+FROM (SELECT l.workflow, r.reason ->> 'trigger' AS trigger, r.reason ->> 'rule' AS rule,
+             CASE WHEN l.action <> 'timeout' THEN l.outcome END AS outcome
       FROM hitl.label l
       CROSS JOIN LATERAL jsonb_array_elements(l.reasons) AS r (reason)
       LEFT JOIN hitl.policy p ON p.workflow = l.workflow AND p.version = l.policy_version
@@ -120,13 +155,76 @@ JOIN (SELECT d.workflow, count(*) AS decisions FROM hitl.decision d GROUP BY d.w
      ON n.workflow = f.workflow
 GROUP BY f.workflow, f.trigger, f.rule, n.decisions;
 COMMENT ON VIEW hitl.trigger_report IS 'per workflow: how often each trigger fires, and how often people then override: which rules earn their keep';
-COMMENT ON COLUMN hitl.trigger_report.trigger IS 'confidence, confidence_invalid, no_policy, irreversible, mode, killed or rule';
+COMMENT ON COLUMN hitl.trigger_report.trigger IS 'confidence, confidence_invalid, no_policy, context_missing, field_confidence, step_confidence, rule, policy_error, novelty, fairness, irreversible, mode, always_human or killed';
 COMMENT ON COLUMN hitl.trigger_report.rule IS 'name of the rule, of all versions of the policy; NULL for other triggers';
 COMMENT ON COLUMN hitl.trigger_report.fired IS 'decisions in which it fired';
 COMMENT ON COLUMN hitl.trigger_report.share IS 'fired / decisions of the workflow';
 COMMENT ON COLUMN hitl.trigger_report.judged IS 'of these, judged by people';
-COMMENT ON COLUMN hitl.trigger_report.overridden IS 'of these, rejected or amended';
+COMMENT ON COLUMN hitl.trigger_report.overridden IS 'of these, rejected, amended or vetoed';
 COMMENT ON COLUMN hitl.trigger_report.override_rate IS 'overridden / judged';
+
+CREATE VIEW hitl.challenger_disagreement WITH (security_invoker = true, security_barrier = true) AS
+SELECT l.id, l.created_at, l.workflow, l.subject, l.confidence, l.policy_version, p.challenger,
+       l.gate_route, l.challenger_route, l.correct, l.propensity
+FROM hitl.label l
+JOIN hitl.policy p ON p.workflow = l.workflow AND p.version = l.policy_version
+WHERE l.challenger_route <> l.gate_route;
+COMMENT ON VIEW hitl.challenger_disagreement IS 'each decision that the policy and its challenger judged differently';
+COMMENT ON COLUMN hitl.challenger_disagreement.policy_version IS 'the policy applied';
+COMMENT ON COLUMN hitl.challenger_disagreement.challenger IS 'the version that judged as well';
+COMMENT ON COLUMN hitl.challenger_disagreement.gate_route IS 'what the policy said';
+COMMENT ON COLUMN hitl.challenger_disagreement.challenger_route IS 'what the challenger said';
+COMMENT ON COLUMN hitl.challenger_disagreement.correct IS 'whether the proposal was right, see label';
+COMMENT ON COLUMN hitl.challenger_disagreement.propensity IS 'probability with which somebody was to look; a label weighs 1/propensity';
+
+CREATE VIEW hitl.challenger_report WITH (security_invoker = true, security_barrier = true) AS
+SELECT c.workflow, c.policy_version, c.challenger, c.gate_route, c.challenger_route, c.decisions,
+       c.decisions::float8
+           / sum(c.decisions) OVER (PARTITION BY c.workflow, c.policy_version)::float8 AS share,
+       coalesce((c.error).n, 0) AS labels, (c.error).rate AS error_rate,
+       (c.error).lo AS error_rate_lo, (c.error).hi AS error_rate_hi
+FROM (SELECT l.workflow, l.policy_version, p.challenger, l.gate_route, l.challenger_route,
+             count(*) AS decisions,
+             hitl.rate(NOT l.correct, 1 / l.propensity) FILTER (WHERE l.propensity > 0) AS error
+      FROM hitl.label l
+      JOIN hitl.policy p ON p.workflow = l.workflow AND p.version = l.policy_version
+      WHERE l.challenger_route IS NOT NULL
+      GROUP BY l.workflow, l.policy_version, p.challenger, l.gate_route, l.challenger_route) c;
+COMMENT ON VIEW hitl.challenger_report IS 'per policy with a challenger: how often the two say what, agreeing or not, and how often the proposal is wrong then';
+COMMENT ON COLUMN hitl.challenger_report.policy_version IS 'the policy applied';
+COMMENT ON COLUMN hitl.challenger_report.challenger IS 'the version that judged as well';
+COMMENT ON COLUMN hitl.challenger_report.gate_route IS 'what the policy said';
+COMMENT ON COLUMN hitl.challenger_report.challenger_route IS 'what the challenger said';
+COMMENT ON COLUMN hitl.challenger_report.decisions IS 'decisions of which they said so';
+COMMENT ON COLUMN hitl.challenger_report.share IS 'decisions / all that both judged';
+COMMENT ON COLUMN hitl.challenger_report.labels IS 'verdicts behind error_rate';
+COMMENT ON COLUMN hitl.challenger_report.error_rate IS 'share of these proposals that are wrong, estimated from labels weighted by 1/propensity; NULL: no label';
+COMMENT ON COLUMN hitl.challenger_report.error_rate_lo IS 'lower Wilson limit, level 0.95, at the effective sample size';
+COMMENT ON COLUMN hitl.challenger_report.error_rate_hi IS 'upper Wilson limit';
+
+-- Row security is the caller's: a step that they may not see ends the path.
+CREATE FUNCTION hitl.decision_path(decision uuid)
+RETURNS TABLE ("position" int, id uuid, workflow text, model text, confidence float8, route text, outcome text)
+LANGUAGE sql STABLE STRICT PARALLEL RESTRICTED ROWS 5
+SET search_path = pg_catalog, pg_temp
+AS $$
+    WITH RECURSIVE step AS (
+        SELECT d.id, d.workflow, d.model, d.confidence, d.parent, 1 AS back, ARRAY[d.id] AS seen
+        FROM hitl.decision d
+        WHERE d.id = decision_path.decision
+      UNION ALL
+        SELECT d.id, d.workflow, d.model, d.confidence, d.parent, s.back + 1, s.seen || d.id
+        FROM step s
+        JOIN hitl.decision d ON d.id = s.parent
+        WHERE d.id <> ALL (s.seen)
+    )
+    SELECT (count(*) OVER () - s.back + 1)::int, s.id, s.workflow, s.model, s.confidence, o.route, o.outcome
+    FROM step s
+    JOIN LATERAL (SELECT o.route, o.outcome FROM hitl.outcome o WHERE o.id = s.id) o ON true
+    ORDER BY 1
+$$;
+COMMENT ON FUNCTION hitl.decision_path(uuid)
+    IS 'the steps of a case up to this decision, from parent to parent, the first step first: what each was sure of and what became of it; only steps that the caller may read';
 
 CREATE FUNCTION hitl.explain(decision uuid)
 RETURNS SETOF text
@@ -136,10 +234,11 @@ AS $$
     SELECT line
     FROM (
         SELECT d.created_at AS at, 1 AS place, 0::bigint AS n,
-               format('%s: a decision of workflow "%s" was inserted by "%s"%s.',
+               format('%s: a decision of workflow "%s" was inserted by "%s"%s%s.',
                       d.created_at, d.workflow, d.created_by,
                       CASE WHEN d.confidence IS NULL THEN ' without a confidence'
-                           ELSE format(' with confidence %s', d.confidence) END) AS line
+                           ELSE format(' with confidence %s', d.confidence) END,
+                      ', as request "' || d.request_id || '"') AS line
         FROM hitl.decision d WHERE d.id = explain.decision
       UNION ALL
         SELECT d.created_at, 2, 0,
@@ -151,33 +250,79 @@ AS $$
         LEFT JOIN hitl.policy p ON p.workflow = d.workflow AND p.version = d.policy_version
         WHERE d.id = explain.decision
       UNION ALL
+        -- with the field of the policy that asks for it
         SELECT d.created_at, 3, r.n,
-               format('Trigger %s: %s.', concat_ws(' ', r.reason ->> 'trigger', '"' || (r.reason ->> 'rule') || '"'),
-                      r.reason ->> 'detail')
-        FROM hitl.decision d,
-             jsonb_array_elements(d.reasons) WITH ORDINALITY AS r (reason, n)
+               format('Trigger %s: %s%s.', concat_ws(' ', r.reason ->> 'trigger', '"' || (r.reason ->> 'rule') || '"'),
+                      r.reason ->> 'detail',
+                      ' (' || f.field || ' ' || (to_jsonb(p) ->> f.field) || ')')
+        FROM hitl.decision d
+        CROSS JOIN LATERAL jsonb_array_elements(d.reasons) WITH ORDINALITY AS r (reason, n)
+        LEFT JOIN hitl.policy p ON p.workflow = d.workflow AND p.version = d.policy_version
+        LEFT JOIN (VALUES ('novelty', 'novelty_limit'), ('fairness', 'fairness_limit'),
+                          ('field_confidence', 'field_limit'), ('step_confidence', 'step_limit'),
+                          ('context_missing', 'required_context')) AS f (trigger, field)
+               ON f.trigger = r.reason ->> 'trigger'
         WHERE d.id = explain.decision
       UNION ALL
         SELECT d.created_at, 4, 0,
-               CASE d.route WHEN 'review' THEN format('So it went to a person, in lane %s.', d.lane)
+               format('By itself the policy would have %s.',
+                      CASE d.gate_route WHEN 'auto_approve' THEN 'approved it'
+                                        WHEN 'auto_reject' THEN 'rejected it'
+                                        ELSE 'sent it to a person' END)
+        FROM hitl.decision d WHERE d.id = explain.decision AND d.route <> d.gate_route
+      UNION ALL
+        SELECT d.created_at, 5, 0,
+               CASE d.route WHEN 'review' THEN format('So it went to a person, in lane %s', d.lane)
                             WHEN 'auto_approve' THEN 'So it was approved'
+                            WHEN 'monitor' THEN format('So it took effect; open to a veto until %s',
+                                                       d.created_at + p.veto_window)
+                            WHEN 'observe' THEN 'So it was only put on record'
                             ELSE 'So it was rejected' END
-               || CASE WHEN d.route = 'review' THEN ''
+               || CASE WHEN d.route = 'review' THEN '.'
                        WHEN d.audit_u < d.propensity THEN format(', and drawn for an audit (rate %s).', d.propensity)
                        ELSE format(', and not drawn for an audit (rate %s).', d.propensity) END
-        FROM hitl.decision d WHERE d.id = explain.decision
+        FROM hitl.decision d
+        LEFT JOIN hitl.policy p ON p.workflow = d.workflow AND p.version = d.policy_version
+        WHERE d.id = explain.decision
       UNION ALL
-        SELECT e.created_at, 5, e.id, format('%s: %s by "%s".', e.created_at, replace(e.kind, '_', ' '), e.actor)
+        SELECT d.created_at, 6, 0,
+               format('Challenger version %s would have said %s%s.', p.challenger, d.challenger_route,
+                      CASE WHEN d.challenger_route = d.gate_route THEN ' as well'
+                           ELSE ' where the policy said ' || d.gate_route END)
+        FROM hitl.decision d
+        JOIN hitl.policy p ON p.workflow = d.workflow AND p.version = d.policy_version
+        WHERE d.id = explain.decision AND d.challenger_route IS NOT NULL
+      UNION ALL
+        SELECT e.created_at, 7, e.id,
+               CASE e.kind
+                   WHEN 'veto_window_over' THEN format('%s: the time for a veto was over.', e.created_at)
+                   WHEN 'ungated' THEN format('%s: stored past the gate by "%s".', e.created_at, e.actor)
+                   ELSE format('%s: %s by "%s".', e.created_at, replace(e.kind, '_', ' '), e.actor) END
         FROM hitl.event e WHERE e.decision = explain.decision
       UNION ALL
-        SELECT v.created_at, 6, v.id,
-               format('%s: %s by "%s" after %s s%s%s.', v.created_at, v.outcome, v.reviewer,
-                      round(v.seconds::numeric, 1), ' (' || v.code || ')', ': ' || v.note)
+        SELECT w.created_at, 8, w.id,
+               format('%s: drawn for an audit by "%s", one of %s out of %s.', w.created_at, w.drawn_by,
+                      w.drawn, w.population)
+        FROM hitl.audit_pick k JOIN hitl.audit_draw w ON w.id = k.draw
+        WHERE k.decision = explain.decision
+      UNION ALL
+        SELECT v.created_at, 9, v.id,
+               format('%s: %s%s%s.', v.created_at,
+                      CASE v.action
+                          WHEN 'timeout' THEN format('nobody had decided in time, so it was %s', v.outcome)
+                          WHEN 'veto' THEN format('vetoed by "%s"', v.reviewer)
+                          WHEN 'correct' THEN format('corrected to %s by "%s"', v.outcome, v.reviewer)
+                          ELSE format('%s by "%s"%s%s', v.outcome, v.reviewer,
+                                      ' after ' || round(v.seconds::numeric, 1) || ' s',
+                                      CASE v.kind WHEN 'audit' THEN ' in an audit' END) END,
+                      ' (' || v.code || ')', ': ' || v.note)
         FROM hitl.verdict v WHERE v.decision = explain.decision
       UNION ALL
-        SELECT 'infinity', 7, t.id,
-               CASE WHEN t.holder IS NULL THEN format('It waits in queue "%s".', t.queue)
-                    ELSE format('"%s" holds it until %s.', t.holder, t.lease_until) END
+        SELECT 'infinity', 10, t.id,
+               CASE WHEN t.holder IS NOT NULL THEN format('"%s" holds it until %s.', t.holder, t.lease_until)
+                    WHEN t.kind = 'audit' THEN format('Its audit waits in queue "%s".', t.queue)
+                    WHEN t.kind = 'monitor' THEN format('It can be looked at in queue "%s".', t.queue)
+                    ELSE format('It waits in queue "%s".', t.queue) END
         FROM hitl.task t WHERE t.decision = explain.decision
     ) AS story
     ORDER BY at, place, n

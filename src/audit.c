@@ -1,0 +1,145 @@
+/*
+ * audit.c
+ *		What SQL cannot do of an audit that is drawn later.
+ *
+ * hitl.draw_audit() chooses the decisions; here are the chance that it takes
+ * them by, from the server's strong source like the lottery of the gate, and
+ * the tasks that it makes for them.  Neither function is granted to anybody.
+ */
+#include "hitl.h"
+
+#include "catalog/pg_type.h"
+#include "fmgr.h"
+#include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
+#include "utils/snapmgr.h"
+#include "utils/timestamp.h"
+#include "utils/uuid.h"
+
+#include "cache.h"
+#include "policy.h"
+#include "random.h"
+#include "task.h"
+
+PG_FUNCTION_INFO_V1(hitl_random_below);
+PG_FUNCTION_INFO_V1(hitl_open_audit);
+
+/* the rules that fired shape this task as they would have shaped the gate's */
+static HitlQuery decision_query = {
+	.text =
+	"SELECT d.workflow, d.lane, d.created_by, r.tier, r.queue, r.sla, r.question"
+	"  FROM hitl.decision d"
+	"  LEFT JOIN LATERAL"
+	"       (SELECT pg_catalog.max(f.tier) AS tier,"
+	"               (pg_catalog.array_agg(f.queue ORDER BY f.position, f.name)"
+	"                FILTER (WHERE f.queue IS NOT NULL))[1] AS queue,"
+	"               (pg_catalog.array_agg(f.sla ORDER BY f.position, f.name)"
+	"                FILTER (WHERE f.sla IS NOT NULL))[1] AS sla,"
+	"               (pg_catalog.array_agg(f.question ORDER BY f.position, f.name)"
+	"                FILTER (WHERE f.question IS NOT NULL))[1] AS question"
+	"          FROM hitl.rule f"
+	"         WHERE f.workflow OPERATOR(pg_catalog.=) d.workflow"
+	"           AND f.version OPERATOR(pg_catalog.=) d.policy_version"
+	"           AND d.reasons OPERATOR(pg_catalog.@>)"
+	"               pg_catalog.jsonb_build_array("
+	"               pg_catalog.jsonb_build_object('rule', f.name))) r ON true"
+	" WHERE d.id OPERATOR(pg_catalog.=) $1",
+	.nargs = 1,
+	.argtypes = {UUIDOID}
+};
+
+/* the columns of decision_query */
+enum
+{
+	COL_WORKFLOW = 1, COL_LANE, COL_CREATED_BY, COL_TIER, COL_QUEUE, COL_SLA,
+	COL_QUESTION
+};
+
+Datum
+hitl_random_below(PG_FUNCTION_ARGS)
+{
+	int64		n = PG_GETARG_INT64(0);
+	uint64		excess;
+	uint64		bits;
+
+	if (n < 1)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("there is no number from 0 to below " INT64_FORMAT,
+						n)));
+	/* 2^64 modulo n: so many of the numbers would favour the small ones */
+	excess = (PG_UINT64_MAX % (uint64) n + 1) % (uint64) n;
+	do
+	{
+		hitl_random_bytes(&bits, sizeof(bits));
+	} while (bits < excess);
+	PG_RETURN_INT64((int64) (bits % (uint64) n));
+}
+
+/* leaves *to as it is where the column is null */
+static void
+name_column(int number, NameData *to)
+{
+	bool		isnull;
+	Datum		value = hitl_spi_value(0, number, &isnull);
+
+	if (!isnull)
+		namestrcpy(to, TextDatumGetCString(value));
+}
+
+static void
+read_decision(const pg_uuid_t *id, HitlTaskSpec *spec)
+{
+	MemoryContext context = CurrentMemoryContext;
+	const HitlWorkflow *w;
+	NameData	name;
+	HitlSpi		spi;
+	Datum		arg = UUIDPGetDatum(id);
+	Datum		value;
+	bool		isnull;
+
+	hitl_spi_begin(&spi);
+	hitl_spi_run(&decision_query, &arg, GetActiveSnapshot(), 1);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_NO_DATA_FOUND),
+				 errmsg("decision %s does not exist",
+						DatumGetCString(DirectFunctionCall1(uuid_out, arg)))));
+	name_column(COL_WORKFLOW, &spec->workflow);
+	spec->lane = DatumGetInt16(hitl_spi_value(0, COL_LANE, &isnull));
+	spec->submitter = *DatumGetName(hitl_spi_value(0, COL_CREATED_BY, &isnull));
+	value = hitl_spi_value(0, COL_TIER, &isnull);
+	spec->tier = isnull ? 1 : DatumGetInt32(value);
+	name_column(COL_QUEUE, &spec->queue);
+	name_column(COL_SLA, &spec->sla);
+	value = hitl_spi_value(0, COL_QUESTION, &isnull);
+	if (!isnull)
+		spec->question = MemoryContextStrdup(context,
+											 TextDatumGetCString(value));
+	hitl_spi_end(&spi);
+
+	name = spec->workflow;
+	w = hitl_workflow(NameStr(name), strlen(NameStr(name)));
+	if (w == NULL)
+		ereport(ERROR,
+				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
+				 errmsg("workflow \"%s\" does not exist", NameStr(name))));
+	if (NameStr(spec->queue)[0] == '\0')
+		spec->queue = NameStr(w->policy->queue)[0] ?
+			w->policy->queue : w->queue;
+	if (NameStr(spec->sla)[0] == '\0')
+		spec->sla = NameStr(w->policy->sla)[0] ? w->policy->sla : w->sla;
+}
+
+Datum
+hitl_open_audit(PG_FUNCTION_ARGS)
+{
+	HitlTaskSpec spec = {0};
+
+	spec.decision = *PG_GETARG_UUID_P(0);
+	spec.kind = HITL_KIND_AUDIT;
+	spec.created_at = GetCurrentTimestamp();
+	read_decision(&spec.decision, &spec);
+	hitl_task_create(&spec);
+	PG_RETURN_VOID();
+}
