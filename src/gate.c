@@ -25,6 +25,7 @@
 #include "access/htup_details.h"
 #include "access/tableam.h"
 #include "access/xact.h"
+#include "catalog/pg_trigger.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
 #include "common/shortest_dec.h"
@@ -33,12 +34,14 @@
 #include "replication/logicalworker.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/datum.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/rel.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "cache.h"
 #include "gate.h"
@@ -66,14 +69,17 @@ static const struct
 {
 	const char *name;
 	Oid			type;
+	int			len;			/* as pg_type says */
 }			column[NCOLS] =
 {
-	{"id", UUIDOID}, {"workflow", TEXTOID}, {"request_id", TEXTOID},
-	{"confidence", FLOAT8OID}, {"reversible", BOOLOID},
-	{"created_at", TIMESTAMPTZOID}, {"created_by", NAMEOID},
-	{"policy_version", INT4OID}, {"gate_route", TEXTOID}, {"route", TEXTOID},
-	{"reasons", JSONBOID}, {"lane", INT2OID}, {"audit_u", FLOAT8OID},
-	{"propensity", FLOAT8OID}, {"challenger_route", TEXTOID},
+	{"id", UUIDOID, UUID_LEN}, {"workflow", TEXTOID, -1},
+	{"request_id", TEXTOID, -1}, {"confidence", FLOAT8OID, 8},
+	{"reversible", BOOLOID, 1}, {"created_at", TIMESTAMPTZOID, 8},
+	{"created_by", NAMEOID, NAMEDATALEN}, {"policy_version", INT4OID, 4},
+	{"gate_route", TEXTOID, -1}, {"route", TEXTOID, -1},
+	{"reasons", JSONBOID, -1}, {"lane", INT2OID, 2},
+	{"audit_u", FLOAT8OID, 8}, {"propensity", FLOAT8OID, 8},
+	{"challenger_route", TEXTOID, -1},
 };
 
 /* where the columns are in one partition */
@@ -81,6 +87,7 @@ typedef struct ColumnMap
 {
 	Oid			relid;			/* hash key */
 	bool		valid;
+	bool		untouched;		/* after our trigger nobody changes the row */
 	int			attnum[NCOLS];
 	int			key[HITL_NKEYS];	/* of what is judged; 0: none */
 } ColumnMap;
@@ -90,15 +97,15 @@ typedef struct Stamped
 {
 	bool		pending;
 	bool		needs_more;		/* the trigger afterwards has work */
-	size_t		len;
-	size_t		size;
-	char	   *image;			/* of all columns above */
+	Datum		value[NCOLS];
+	bool		isnull[NCOLS];
+	char	   *copies;			/* where values are that had to be copied */
+	Size		size;
 } Stamped;
 
 /* what follows from a stamp */
 typedef struct Stamp
 {
-	NameData	created_by;
 	bool		needs_task;
 	HitlEffects effects;
 } Stamp;
@@ -124,6 +131,8 @@ static HTAB *wishes = NULL;		/* of this transaction */
 static MemoryContext wish_context;
 static Stamped *stamped = NULL; /* by depth of triggers */
 static int	stamped_size = 0;
+static Oid	last_role = InvalidOid;
+static NameData last_role_name;
 
 static HitlQuery request_query = {
 	.text =
@@ -182,6 +191,30 @@ relation_changed(Datum arg, Oid relid)
 	}
 }
 
+/*
+ * Triggers fire in the order of their names.
+ */
+static bool
+comes_last(Relation rel)
+{
+	TriggerDesc *desc = rel->trigdesc;
+	const char *ours = NULL;
+
+	for (int i = 0; desc && i < desc->numtriggers; i++)
+	{
+		const Trigger *t = &desc->triggers[i];
+
+		if (!TRIGGER_TYPE_MATCHES(t->tgtype, TRIGGER_TYPE_ROW,
+								  TRIGGER_TYPE_BEFORE, TRIGGER_TYPE_INSERT))
+			continue;
+		if (strcmp(t->tgname, "gate") == 0)
+			ours = t->tgname;
+		else if (ours != NULL)
+			return false;
+	}
+	return ours != NULL;
+}
+
 static void
 find_columns(ColumnMap *map, Relation rel)
 {
@@ -200,6 +233,8 @@ find_columns(ColumnMap *map, Relation rel)
 					 errhint("The triggers of hitl belong on hitl.decision alone.")));
 	}
 	hitl_row_columns(tupdesc, map->key);
+	map->untouched = comes_last(rel) &&
+		!(tupdesc->constr && tupdesc->constr->has_generated_stored);
 	map->valid = true;
 }
 
@@ -255,67 +290,33 @@ put_columns(const ColumnMap *map, const Datum *v, const bool *n,
 	}
 }
 
-/*
- * An image of what the gate has seen and said, to be compared with the row
- * that was stored.  Returns its length, and writes it if there is room.
- */
-static size_t
-make_image(const Datum *v, const bool *n, char *image, size_t size)
+static inline bool
+is_by_value(int i)
 {
-	const void *from[NCOLS];
-	size_t		len[NCOLS];
-	size_t		total = sizeof(uint32);
-	uint32		nulls = 0;
+	return column[i].type == FLOAT8OID || column[i].type == TIMESTAMPTZOID ||
+		column[i].type == INT4OID || column[i].type == INT2OID ||
+		column[i].type == BOOLOID;
+}
 
-	for (int i = 0; i < NCOLS; i++)
+static Size
+bytes_of(int i, Datum value, const char **from)
+{
+	switch (column[i].type)
 	{
-		len[i] = 0;
-		if (n[i])
-		{
-			nulls |= 1U << i;
-			continue;
-		}
-		switch (column[i].type)
-		{
-			case TEXTOID:
-			case JSONBOID:
-				{
-					struct varlena *value = PG_DETOAST_DATUM_PACKED(v[i]);
+		case UUIDOID:
+			*from = (const char *) DatumGetUUIDP(value)->data;
+			return UUID_LEN;
+		case NAMEOID:
+			*from = NameStr(*DatumGetName(value));
+			return strlen(*from);
+		default:
+			{
+				struct varlena *packed = PG_DETOAST_DATUM_PACKED(value);
 
-					from[i] = VARDATA_ANY(value);
-					len[i] = VARSIZE_ANY_EXHDR(value);
-					break;
-				}
-			case UUIDOID:
-				from[i] = DatumGetUUIDP(v[i])->data;
-				len[i] = UUID_LEN;
-				break;
-			case NAMEOID:
-				from[i] = NameStr(*DatumGetName(v[i]));
-				len[i] = strlen(from[i]);
-				break;
-			default:			/* by value, eight bytes wide */
-				from[i] = &v[i];
-				len[i] = sizeof(Datum);
-				break;
-		}
-		total += sizeof(uint32) + len[i];
+				*from = VARDATA_ANY(packed);
+				return VARSIZE_ANY_EXHDR(packed);
+			}
 	}
-	if (total > size)
-		return total;
-	memcpy(image, &nulls, sizeof(nulls));
-	image += sizeof(nulls);
-	for (int i = 0; i < NCOLS; i++)
-	{
-		uint32		bytes = len[i];
-
-		if (n[i])
-			continue;
-		memcpy(image, &bytes, sizeof(bytes));
-		memcpy(image + sizeof(bytes), from[i], bytes);
-		image += sizeof(bytes) + bytes;
-	}
-	return total;
 }
 
 static Stamped *
@@ -342,37 +343,79 @@ trigger_depth(void)
 	return DatumGetInt32(DirectFunctionCall1(pg_trigger_depth, (Datum) 0));
 }
 
+/*
+ * Keeps what the gate has seen and said, to compare it with the row that is
+ * stored.  A stamp that was written into the slot is there as long as the slot
+ * has the row.  One that went into a tuple is copied: the tuple may not last.
+ */
 static void
-remember(Stamped *mine, const Datum *v, const bool *n)
+remember(Stamped *mine, const Datum *v, const bool *n, bool in_place)
 {
-	mine->len = make_image(v, n, mine->image, mine->size);
-	if (mine->len > mine->size)
-	{
-		char	   *larger = MemoryContextAlloc(hitl_cache_context(),
-												mine->len * 2);
+	char	   *to;
+	Size		total = 0;
 
-		if (mine->image)
-			pfree(mine->image);
-		mine->image = larger;
-		mine->size = mine->len * 2;
-		(void) make_image(v, n, mine->image, mine->size);
-	}
+	memcpy(mine->value, v, sizeof(mine->value));
+	memcpy(mine->isnull, n, sizeof(mine->isnull));
 	mine->pending = true;
+	if (in_place)
+		return;
+
+	for (int i = 0; i < NCOLS; i++)
+	{
+		if (!n[i] && !is_by_value(i))
+			total += MAXALIGN(datumGetSize(v[i], false, column[i].len));
+	}
+	if (total > mine->size)
+	{
+		if (mine->copies)
+			pfree(mine->copies);
+		mine->size = 0;
+		mine->copies = MemoryContextAlloc(hitl_cache_context(), total * 2);
+		mine->size = total * 2;
+	}
+	to = mine->copies;
+	for (int i = 0; i < NCOLS; i++)
+	{
+		Size		len;
+
+		if (n[i] || is_by_value(i))
+			continue;
+		len = datumGetSize(v[i], false, column[i].len);
+		memcpy(to, DatumGetPointer(v[i]), len);
+		mine->value[i] = PointerGetDatum(to);
+		to += MAXALIGN(len);
+	}
 }
 
+/*
+ * Whether a stored row is the one remembered.  The lottery's number tells rows
+ * apart, so what is by value comes first: only if all of that agrees, the row
+ * is sure to be there still, and the rest may be looked at.
+ */
 static bool
 is_as_remembered(const Stamped *mine, const Datum *v, const bool *n)
 {
-	char		few[1024];
-	char	   *image = few;
-	size_t		len;
-
-	if (!mine->pending)
+	if (!mine->pending || memcmp(mine->isnull, n, sizeof(mine->isnull)) != 0)
 		return false;
-	if (mine->len > sizeof(few))
-		image = palloc(mine->len);
-	len = make_image(v, n, image, mine->len);
-	return len == mine->len && memcmp(image, mine->image, len) == 0;
+	for (int i = 0; i < NCOLS; i++)
+	{
+		if (!n[i] && is_by_value(i) && mine->value[i] != v[i])
+			return false;
+	}
+	for (int i = 0; i < NCOLS; i++)
+	{
+		const char *seen;
+		const char *stored;
+		Size		len;
+
+		if (n[i] || mine->value[i] == v[i] || is_by_value(i))
+			continue;
+		len = bytes_of(i, v[i], &stored);
+		if (bytes_of(i, mine->value[i], &seen) != len ||
+			memcmp(seen, stored, len) != 0)
+			return false;
+	}
+	return true;
 }
 
 /*
@@ -659,6 +702,54 @@ form_tuple(HeapTuple old, TupleDesc tupdesc, Datum *values, bool *nulls)
 }
 
 /*
+ * The name of the role that acts.  To look it up costs as much as to judge.
+ */
+static void
+role_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	last_role = InvalidOid;
+}
+
+static Name
+acting_role(void)
+{
+	Oid			role = GetOuterUserId();
+	Name		result = palloc(sizeof(NameData));
+
+	if (last_role != role)
+	{
+		static bool registered = false;
+
+		if (!registered)
+			CacheRegisterSyscacheCallback(AUTHOID, role_changed, (Datum) 0);
+		registered = true;
+		memset(&last_role_name, 0, sizeof(last_role_name));
+		namestrcpy(&last_role_name, GetUserNameFromId(role, false));
+		last_role = role;
+	}
+	*result = last_role_name;
+	return result;
+}
+
+/*
+ * The names of routes as values of columns, made once in a session.
+ */
+static Datum
+route_text(HitlRoute route)
+{
+	static text *known[HITL_OBSERVE + 1];
+
+	if (known[route] == NULL)
+	{
+		MemoryContext old = MemoryContextSwitchTo(hitl_cache_context());
+
+		known[route] = cstring_to_text(hitl_route_name(route));
+		MemoryContextSwitchTo(old);
+	}
+	return PointerGetDatum(known[route]);
+}
+
+/*
  * Judges a row and fills in its stamp: all of v and n but the id.
  */
 static void
@@ -692,13 +783,11 @@ stamp(const ColumnMap *map, const Datum *values, const bool *nulls,
 
 	memset(n + FIRST_STAMP, 0, sizeof(bool) * NSTAMPS);
 	v[COL_CREATED_AT] = TimestampTzGetDatum(created_at);
-	memset(&result->created_by, 0, sizeof(result->created_by));
-	namestrcpy(&result->created_by, GetUserNameFromId(GetOuterUserId(), false));
-	v[COL_CREATED_BY] = NameGetDatum(&result->created_by);
+	v[COL_CREATED_BY] = NameGetDatum(acting_role());
 	v[COL_POLICY_VERSION] = Int32GetDatum(workflow->policy->version);
 	n[COL_POLICY_VERSION] = workflow->policy->version == 0;
-	v[COL_GATE_ROUTE] = CStringGetTextDatum(hitl_route_name(judgement.route));
-	v[COL_ROUTE] = CStringGetTextDatum(hitl_route_name(route));
+	v[COL_GATE_ROUTE] = route_text(judgement.route);
+	v[COL_ROUTE] = route_text(route);
 	v[COL_REASONS] = JsonbPGetDatum(hitl_reasons_build(&reasons));
 	v[COL_LANE] = Int16GetDatum(judgement.effects.lane >= 0 ?
 								judgement.effects.lane : workflow->lane);
@@ -712,14 +801,32 @@ stamp(const ColumnMap *map, const Datum *values, const bool *nulls,
 		HitlJudgement other;
 
 		hitl_judge(workflow->challenger, &row, NULL, &other);
-		v[COL_CHALLENGER_ROUTE] =
-			CStringGetTextDatum(hitl_route_name(other.route));
+		v[COL_CHALLENGER_ROUTE] = route_text(other.route);
 	}
 
 	/* u < 1 always, so a propensity of 1 always makes a task, 0 never */
 	result->needs_task = route == HITL_MONITOR ||
 		DatumGetFloat8(v[COL_AUDIT_U]) < DatumGetFloat8(v[COL_PROPENSITY]);
 	result->effects = judgement.effects;
+}
+
+/*
+ * A row that comes through the partitioned table is in a virtual slot: values
+ * not yet put together.  The stamp is written right there, and the trigger
+ * returns the tuple that it got as if it had changed nothing.  A new tuple
+ * would be taken apart by the server, checked against the bounds of the
+ * partition and put together once more: more than all that the gate does.
+ * Triggers after ours would see the old tuple, and the computing of generated
+ * columns makes a new row in the slot, so there must be neither.  That the row
+ * was stored with its stamp is verified in any case.
+ */
+static bool
+can_write_slot(const TriggerData *trigdata, const ColumnMap *map)
+{
+	TupleTableSlot *slot = trigdata->tg_trigslot;
+
+	return map->untouched && slot != NULL && TTS_IS_VIRTUAL(slot) &&
+		slot->tts_nvalid == RelationGetNumberOfAttributes(trigdata->tg_relation);
 }
 
 Datum
@@ -734,6 +841,7 @@ hitl_gate(PG_FUNCTION_ARGS)
 	Datum		v[NCOLS];
 	bool		n[NCOLS];
 	const pg_uuid_t *id;
+	bool		in_place;
 	Stamp		given;
 	Stamped    *mine;
 
@@ -741,9 +849,18 @@ hitl_gate(PG_FUNCTION_ARGS)
 	tuple = trigdata->tg_trigtuple;
 	tupdesc = RelationGetDescr(trigdata->tg_relation);
 	map = column_map(trigdata->tg_relation);
-	values = palloc(sizeof(Datum) * tupdesc->natts);
-	nulls = palloc(sizeof(bool) * tupdesc->natts);
-	heap_deform_tuple(tuple, tupdesc, values, nulls);
+	in_place = can_write_slot(trigdata, map);
+	if (in_place)
+	{
+		values = trigdata->tg_trigslot->tts_values;
+		nulls = trigdata->tg_trigslot->tts_isnull;
+	}
+	else
+	{
+		values = palloc(sizeof(Datum) * tupdesc->natts);
+		nulls = palloc(sizeof(bool) * tupdesc->natts);
+		heap_deform_tuple(tuple, tupdesc, values, nulls);
+	}
 	take_columns(map, values, nulls, v, n);
 
 	mine = stamped_at(trigger_depth());
@@ -762,7 +879,7 @@ hitl_gate(PG_FUNCTION_ARGS)
 			!IsLogicalWorker();
 		if (mine->needs_more)
 			make_wish(id)->ungated = true;
-		remember(mine, v, n);
+		remember(mine, v, n, in_place);
 		return PointerGetDatum(tuple);
 	}
 
@@ -770,9 +887,11 @@ hitl_gate(PG_FUNCTION_ARGS)
 	mine->needs_more = given.needs_task || !n[COL_REQUEST_ID];
 	if (given.needs_task)
 		wish_for(id, &given.effects);
-	remember(mine, v, n);
+	remember(mine, v, n, in_place);
 	put_columns(map, v, n, values, nulls);
-	return PointerGetDatum(form_tuple(tuple, tupdesc, values, nulls));
+	if (!in_place)
+		tuple = form_tuple(tuple, tupdesc, values, nulls);
+	return PointerGetDatum(tuple);
 }
 
 /*
@@ -902,6 +1021,8 @@ hitl_enqueue(PG_FUNCTION_ARGS)
 	TriggerData *trigdata = (TriggerData *) fcinfo->context;
 	const ColumnMap *map;
 	TupleDesc	tupdesc;
+	Datum	   *values;
+	bool	   *nulls;
 	Datum		v[NCOLS];
 	bool		n[NCOLS];
 	Wish		wish;
@@ -910,9 +1031,10 @@ hitl_enqueue(PG_FUNCTION_ARGS)
 	require_trigger(fcinfo, "hitl.enqueue", false);
 	tupdesc = RelationGetDescr(trigdata->tg_relation);
 	map = column_map(trigdata->tg_relation);
-	for (int i = 0; i < NCOLS; i++)
-		v[i] = heap_getattr(trigdata->tg_trigtuple, map->attnum[i], tupdesc,
-							&n[i]);
+	values = palloc(sizeof(Datum) * tupdesc->natts);
+	nulls = palloc(sizeof(bool) * tupdesc->natts);
+	heap_deform_tuple(trigdata->tg_trigtuple, tupdesc, values, nulls);
+	take_columns(map, values, nulls, v, n);
 	if (n[COL_ID] || n[COL_ROUTE] || n[COL_LANE] || n[COL_CREATED_AT] ||
 		n[COL_CREATED_BY] || n[COL_AUDIT_U] || n[COL_PROPENSITY])
 		ereport(ERROR,

@@ -298,7 +298,7 @@ look_at_rules(const HitlRule *rules, int nrules, uint32 keys,
 			found[*next] = look(doc, rules[*next].condition);
 			(*next)++;
 		}
-		if (out_of_time)		/* and what was looked at last took it all */
+		if (out_of_time && *next > 0)	/* what was looked at last took it all */
 			(*next)--;
 	}
 	PG_CATCH();
@@ -372,6 +372,7 @@ hitl_rules_apply(const HitlRule *rules, int nrules, uint32 keys,
 		{
 			while (next < nrules)
 				found[next++] = UNKNOWN;
+			break;
 		}
 	}
 	end_evaluation();
