@@ -49,7 +49,8 @@ GRANT SELECT (id, created_at, created_by, workflow, output, confidence, model, s
               reasons, lane, audit_u, propensity, challenger_route)
     ON hitl.decision TO hitl_viewer;
 GRANT SELECT ON hitl.verdict, hitl.event, hitl.task, hitl.workflow, hitl.policy, hitl.rule, hitl.queue,
-    hitl.reviewer, hitl.membership, hitl.sla, hitl.escalation_step, hitl.decision_code
+    hitl.reviewer, hitl.membership, hitl.sla, hitl.escalation_step, hitl.decision_code, hitl.proposal,
+    hitl.baseline
     TO hitl_viewer;
 GRANT SELECT ON hitl.outcome, hitl.label, hitl.workflow_report, hitl.trigger_report, hitl.calibration_state,
     hitl.calibration, hitl.reliability, hitl.queue_status TO hitl_viewer;
@@ -61,11 +62,16 @@ GRANT EXECUTE ON FUNCTION hitl.policy_diff(text, int, int), hitl.explain(uuid) T
 
 GRANT EXECUTE ON FUNCTION
     hitl.create_queue(text, text, interval),
-    hitl.create_workflow(text, text, text, regrole, int, text),
+    hitl.create_workflow(text, text, text, regrole, int, text, boolean, text),
     hitl.set_mode(text, text), hitl.kill(text, text), hitl.resume(text),
-    hitl.set_policy(text, float8, float8, float8, float8),
-    hitl.set_rule(text, text, jsonpath, text, int, int, text, text, text, text, int),
-    hitl.drop_rule(text, text),
+    hitl.set_policy(text, float8, float8, float8, float8, float8, float8, text, text, float8, float8,
+                    text[], boolean, text, text, interval, text, text, int, float8, float8, float8,
+                    float8, int, float8, text[], boolean, boolean, text[], int, boolean),
+    hitl.set_rule(text, text, jsonpath, text, int, int, text, text, text, text, int, int, boolean),
+    hitl.drop_rule(text, text, int, boolean),
+    hitl.activate_policy(text, int), hitl.set_always_human(text, boolean),
+    hitl.protect(text, boolean), hitl.confirm(bigint), hitl.withdraw_proposal(bigint, text),
+    hitl.learn_baseline(text, timestamptz, int), hitl.drop_baseline(text),
     hitl.add_reviewer(text, regrole, int, int),
     hitl.join_queue(text, text), hitl.leave_queue(text, text),
     hitl.add_code(text, text, text),
