@@ -83,19 +83,21 @@ SELECT pg_extension_config_dump('hitl.baseline_field', '');
 -- count as usual, hence medians and quantiles that a tenth cannot move, and
 -- 0.89 wherever the bulk is asked for.  What is common to less than "support"
 -- of them is not known at all.
-CREATE FUNCTION hitl.describe_inputs(workflow text, since timestamptz, n int, support bigint)
+CREATE FUNCTION hitl.describe_inputs(workflow text, since timestamptz, earliest timestamptz, n int, support bigint)
 RETURNS TABLE (path text[], seen bigint, expected boolean, types text[], open boolean,
                log boolean, centre float8, spread_below float8, spread_above float8,
                zero boolean, "values" text[], booleans boolean[])
 LANGUAGE sql STABLE PARALLEL SAFE
--- The planner has no idea how many fields there are, and scans per field.
-SET search_path = pg_catalog, pg_temp SET enable_nestloop = off SET work_mem = '32MB'
+-- The planner has no idea how many fields there are, and would scan for each.
+SET search_path = pg_catalog, pg_temp
+SET enable_nestloop = off SET jit = off SET work_mem = '32MB'
 AS $$
     WITH RECURSIVE node (row, path, kind, value) AS (
         SELECT row_number() OVER (), '{}'::text[] COLLATE "C", jsonb_typeof(i.input), i.input
         FROM (SELECT d.input
               FROM hitl.decision d
               WHERE d.workflow = describe_inputs.workflow
+                AND d.id >= hitl.uuid_floor(earliest)
                 AND (since IS NULL OR d.created_at >= since)
               ORDER BY d.id DESC LIMIT n) AS i
         WHERE i.input IS NOT NULL
@@ -224,8 +226,8 @@ AS $$
     LEFT JOIN vocabulary w ON w.path = k.path
     LEFT JOIN truth t ON t.path = k.path
 $$;
-COMMENT ON FUNCTION hitl.describe_inputs(text, timestamptz, int, bigint)
-    IS 'the fields of the inputs of the latest n decisions and what they usually are, for hitl.baseline_field; what fewer than "support" have in common is left out';
+COMMENT ON FUNCTION hitl.describe_inputs(text, timestamptz, timestamptz, int, bigint)
+    IS 'the fields of the inputs of the latest n decisions and what they usually are, for hitl.baseline_field; what fewer than "support" have in common is left out; earliest: as since, but a time that an id can have';
 
 CREATE FUNCTION hitl.learn_baseline(
     workflow text, since timestamptz DEFAULT NULL, max_rows int DEFAULT 10000)
@@ -235,6 +237,10 @@ SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     before CONSTANT hitl.workflow := hitl.require_workflow(workflow);
+    -- spares the scan the partitions before
+    earliest CONSTANT timestamptz :=
+        CASE WHEN since BETWEEN '1970-01-01 UTC' AND '9999-12-31 UTC' THEN since
+             ELSE '1970-01-01 UTC' END;
     n      int;
     made   int;
     fields int;
@@ -247,6 +253,7 @@ BEGIN
     SELECT count(*) INTO n
     FROM (SELECT FROM hitl.decision d
           WHERE d.workflow = learn_baseline.workflow
+            AND d.id >= hitl.uuid_floor(earliest)
             AND (since IS NULL OR d.created_at >= since)
           LIMIT max_rows) AS d;
     IF n < 30 THEN
@@ -262,7 +269,8 @@ BEGIN
     INSERT INTO hitl.baseline_field (workflow, version, field, path, seen, expected, types, open,
                                      log, centre, spread_below, spread_above, zero, "values", booleans)
     SELECT learn_baseline.workflow, made, row_number() OVER (ORDER BY f.path COLLATE "C"), f.*
-    FROM hitl.describe_inputs(workflow, since, n, greatest(2, ceil(n * 0.001)::bigint)) AS f;
+    FROM hitl.describe_inputs(workflow, since, earliest, n,
+                              greatest(2, ceil(n * 0.001)::bigint)) AS f;
     GET DIAGNOSTICS fields = ROW_COUNT;
     UPDATE hitl.workflow w SET baseline = made WHERE w.name = learn_baseline.workflow;
     PERFORM hitl.log_event('baseline_learnt', workflow,

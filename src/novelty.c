@@ -234,25 +234,20 @@ set_bounds(Field *field, double limit)
 	double		lo = centre - limit * field->below;
 	double		hi = centre + limit * field->above;
 
-	if (field->log)
-	{
-		lo = Max(exp(lo), DBL_MIN);
-		hi = exp(hi);
-	}
-
 	/*
 	 * The centre was rounded to float8 when it was learnt, and the bounds are
 	 * rounded again: what is usual must not fall outside by that.
 	 */
-	lo -= 1e-12 * Max(fabs(field->centre), fabs(lo));
-	hi += 1e-12 * Max(fabs(field->centre), fabs(hi));
-	if (!field->log)
+	if (field->log)
 	{
-		lo -= 1e-300;
-		hi += 1e-300;
+		lo = Max(exp(lo) * (1 - 1e-12), DBL_MIN);
+		hi = exp(hi) * (1 + 1e-12);
 	}
-	else if (lo <= 0)
-		lo = DBL_MIN;
+	else
+	{
+		lo -= 1e-12 * Max(fabs(centre), fabs(lo)) + 1e-300;
+		hi += 1e-12 * Max(fabs(centre), fabs(hi)) + 1e-300;
+	}
 	field->lo = make_bound(lo);
 	field->hi = make_bound(hi);
 }
