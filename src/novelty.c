@@ -475,9 +475,10 @@ append_double(StringInfo note, double x)
 static void
 append_numeric(StringInfo note, Numeric number)
 {
-	char	   *digits = DatumGetCString(DirectFunctionCall1(numeric_out,
-															 NumericGetDatum(number)));
+	char	   *digits;
 
+	digits = DatumGetCString(DirectFunctionCall1(numeric_out,
+												 NumericGetDatum(number)));
 	if (strlen(digits) > 24)
 	{
 		pfree(digits);
@@ -606,7 +607,8 @@ entry_kind(JEntry entry, const char *data)
 		case JENTRY_ISNULL:
 			return KIND_NULL;
 		default:
-			return JsonContainerIsObject((const JsonbContainer *) INTALIGN(data)) ?
+			data = (const char *) INTALIGN(data);
+			return JsonContainerIsObject((const JsonbContainer *) data) ?
 				KIND_OBJECT : KIND_ARRAY;
 	}
 }
