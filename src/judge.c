@@ -16,6 +16,7 @@
 #include <math.h>
 
 #include "catalog/pg_type.h"
+#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
@@ -194,6 +195,17 @@ apply_thresholds(Judging *j)
  */
 
 static bool
+only_spaces(const char *string, int len)
+{
+	for (int i = 0; i < len; i++)
+	{
+		if (!isspace((unsigned char) string[i]))
+			return false;
+	}
+	return true;
+}
+
+static bool
 is_blank(const JsonbValue *value)
 {
 	switch (value->type)
@@ -201,7 +213,7 @@ is_blank(const JsonbValue *value)
 		case jbvNull:
 			return true;
 		case jbvString:
-			return value->val.string.len == 0;
+			return only_spaces(value->val.string.val, value->val.string.len);
 		case jbvBinary:
 			return JsonContainerSize(value->val.binary.data) == 0;
 		default:
@@ -219,7 +231,13 @@ is_there(const HitlPath *path, const HitlRow *row)
 	if (row->isnull[path->key])
 		return false;
 	if (hitl_key[path->key].type == TEXTOID)
-		return VARSIZE_ANY_EXHDR(DatumGetTextPP(datum)) > 0;
+	{
+		text	   *string = DatumGetTextPP(datum);
+
+		return !only_spaces(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
+	}
+	if (hitl_key[path->key].type == TEXTARRAYOID)
+		return ARR_NDIM(DatumGetArrayTypeP(datum)) > 0;
 	if (hitl_key[path->key].type != JSONBOID)
 		return true;
 
@@ -443,8 +461,9 @@ look_at_fairness(Judging *j)
 	switch (number_signal(j, "fairness", &number))
 	{
 		case SIGNAL_NUMBER:
-			if (!(number >= p->fairness_limit))
-				finding = psprintf("signals.fairness %s",
+			if (!(number >= p->fairness_limit && number <= 1.0))
+				finding = psprintf("signals.fairness %s", number > 1.0 ?
+								   compare(number, ">", 1.0) :
 								   compare(number, "<", p->fairness_limit));
 			break;
 		case SIGNAL_NO_NUMBER:

@@ -41,13 +41,15 @@ PG_FUNCTION_INFO_V1(hitl_correct);
 static HitlQuery decision_query = {
 	.text =
 	"SELECT d.workflow, d.route, d.created_at, d.created_by, d.output,"
-	"       p.veto_window, v.outcome, v.output, v.action, v.reviewer, v.note"
+	"       p.veto_window, v.outcome, v.output, v.action, v.reviewer, v.code,"
+	"       v.note"
 	"  FROM hitl.decision d"
 	"  LEFT JOIN hitl.policy p"
 	"    ON p.workflow OPERATOR(pg_catalog.=) d.workflow"
 	"   AND p.version OPERATOR(pg_catalog.=) d.policy_version"
 	"  LEFT JOIN LATERAL"
-	"       (SELECT outcome, output, action, reviewer, note FROM hitl.verdict"
+	"       (SELECT outcome, output, action, reviewer, code, note"
+	"          FROM hitl.verdict"
 	"         WHERE decision OPERATOR(pg_catalog.=) d.id AND final"
 	"         ORDER BY id DESC LIMIT 1) v ON true"
 	" WHERE d.id OPERATOR(pg_catalog.=) $1",
@@ -60,7 +62,7 @@ enum
 {
 	COL_WORKFLOW = 1, COL_ROUTE, COL_CREATED_AT, COL_CREATED_BY, COL_OUTPUT,
 	COL_VETO_WINDOW, COL_OUTCOME, COL_NEW_OUTPUT, COL_ACTION, COL_REVIEWER,
-	COL_NOTE
+	COL_CODE, COL_NOTE
 };
 
 /* a decision and what has become of it so far */
@@ -73,7 +75,9 @@ typedef struct State
 	char	   *outcome;		/* of the latest verdict; NULL: none */
 	char	   *action;
 	char	   *reviewer;
+	char	   *code;
 	char	   *note;
+	Jsonb	   *new_output;		/* of that verdict; NULL: none */
 	Jsonb	   *output;			/* in effect; NULL: none */
 } State;
 
@@ -91,6 +95,15 @@ static char *
 id_text(const pg_uuid_t *id)
 {
 	return DatumGetCString(DirectFunctionCall1(uuid_out, UUIDPGetDatum(id)));
+}
+
+static Jsonb *
+json_column(int number)
+{
+	bool		isnull;
+	Datum		value = hitl_spi_value(0, number, &isnull);
+
+	return isnull ? NULL : DatumGetJsonbPCopy(value);
 }
 
 static char *
@@ -132,11 +145,11 @@ read_state(const pg_uuid_t *id, Snapshot snapshot, State *state)
 	state->outcome = string_column(COL_OUTCOME);
 	state->action = string_column(COL_ACTION);
 	state->reviewer = string_column(COL_REVIEWER);
+	state->code = string_column(COL_CODE);
 	state->note = string_column(COL_NOTE);
-	value = hitl_spi_value(0, state->outcome &&
-						   strcmp(state->outcome, "amended") == 0 ?
-						   COL_NEW_OUTPUT : COL_OUTPUT, &isnull);
-	state->output = isnull ? NULL : DatumGetJsonbPCopy(value);
+	state->new_output = json_column(COL_NEW_OUTPUT);
+	state->output = state->outcome && strcmp(state->outcome, "amended") == 0 ?
+		state->new_output : json_column(COL_OUTPUT);
 	hitl_spi_end(&spi);
 }
 
@@ -219,6 +232,23 @@ check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 			 errhint("An admin lets them join by hitl.join_queue(), or a lead does it.")));
 }
 
+static bool
+same_json(Jsonb *a, Jsonb *b)
+{
+	if (a == NULL || b == NULL)
+		return a == b;
+	return DatumGetBool(DirectFunctionCall2(jsonb_eq, JsonbPGetDatum(a),
+											JsonbPGetDatum(b)));
+}
+
+static bool
+same_string(const char *a, text *b)
+{
+	if (a == NULL || b == NULL)
+		return a == NULL && b == NULL;
+	return strcmp(a, text_to_cstring(b)) == 0;
+}
+
 /*
  * A veto makes the outcome "rejected".
  */
@@ -279,11 +309,8 @@ check_correction(const Wanted *wanted, const State *state)
 	if (wanted->output == NULL)
 		return strcmp(outcome, hitl_outcome_name(HITL_REJECTED)) == 0 ?
 			HITL_APPROVED : HITL_REJECTED;
-	if (state->output &&
-		strcmp(outcome, hitl_outcome_name(HITL_REJECTED)) != 0 &&
-		DatumGetBool(DirectFunctionCall2(jsonb_eq,
-										 JsonbPGetDatum(state->output),
-										 JsonbPGetDatum(wanted->output))))
+	if (strcmp(outcome, hitl_outcome_name(HITL_REJECTED)) != 0 &&
+		same_json(state->output, wanted->output))
 		ereport(ERROR,
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the corrected output of decision %s is the one in effect",
@@ -301,15 +328,12 @@ was_given(const HitlActor *actor, const Wanted *wanted, const State *state)
 	const char *name = actor->reviewer ?
 		NameStr(actor->reviewer->name) : NameStr(actor->role[0]);
 
-	return state->action != NULL && state->reviewer != NULL &&
-		state->note != NULL &&
+	return state->action != NULL &&
 		strcmp(state->action, hitl_action_name(wanted->action)) == 0 &&
 		strcmp(state->reviewer, name) == 0 &&
-		strcmp(state->note, text_to_cstring(wanted->note)) == 0 &&
-		(wanted->output == NULL || state->output == NULL ||
-		 DatumGetBool(DirectFunctionCall2(jsonb_eq,
-										  JsonbPGetDatum(state->output),
-										  JsonbPGetDatum(wanted->output))));
+		same_string(state->code, wanted->code) &&
+		same_string(state->note, wanted->note) &&
+		same_json(state->new_output, wanted->output);
 }
 
 static void

@@ -187,6 +187,18 @@ add_role(HitlActor *actor, Oid role)
 		namestrcpy(&actor->role[actor->nroles++], name);
 }
 
+/*
+ * Who is a person stays one behind SET ROLE; a pooled login is nobody.
+ */
+static void
+add_person_behind(HitlActor *actor)
+{
+	Oid			login = GetSessionUserId();
+
+	if (login != GetOuterUserId() && reviewer_by_login(login) != NULL)
+		add_role(actor, login);
+}
+
 bool
 hitl_actor_is(const HitlActor *actor, const char *role)
 {
@@ -216,6 +228,8 @@ hitl_actor_from(text *named)
 					 errhint("An admin makes it one by hitl.add_reviewer(..., login => '%s').",
 							 GetUserNameFromId(login, false))));
 		add_role(&actor, login);
+		add_person_behind(&actor);
+		actor.reviewer = reviewer_by_login(login);
 		return actor;
 	}
 
@@ -227,6 +241,7 @@ hitl_actor_from(text *named)
 	if (actor.reviewer != NULL && actor.reviewer->login == login)
 	{
 		add_role(&actor, login);
+		add_person_behind(&actor);
 		return actor;
 	}
 
@@ -260,6 +275,7 @@ hitl_actor_or_lead(text *named)
 		!has_privs_of_role(login, get_role_oid("hitl_lead", false)))
 		return hitl_actor_from(named);
 	add_role(&actor, login);
+	add_person_behind(&actor);
 	return actor;
 }
 

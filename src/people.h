@@ -39,7 +39,8 @@ typedef struct HitlActor
 	const HitlReviewer *reviewer;
 	Oid			asserted_by;	/* InvalidOid: the reviewer's own login */
 	int			nroles;			/* the roles that are the persons who act: */
-	NameData	role[2];		/* the reviewer's login, a delegate's own */
+	NameData	role[3];		/* the reviewer's login, a delegate's own, the
+								 * one behind SET ROLE */
 } HitlActor;
 
 extern bool hitl_actor_is(const HitlActor *actor, const char *role);

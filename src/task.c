@@ -696,10 +696,10 @@ breach(HitlTask *task, const HitlTransition *t, const char **kind)
 }
 
 /*
- * The policy in force says what happens when nobody decides.  To approve,
- * everything must allow it still: a workflow that is killed or manual, or
- * whose decisions always need a person, waits on, and so does an action that
- * cannot be undone.
+ * The policy in force says what happens when nobody decides.  Everything must
+ * allow it still: a workflow that is killed, manual or in shadow, or whose
+ * decisions always need a person, waits on; and what cannot be undone is never
+ * approved.
  */
 bool
 hitl_times_out(const HitlTask *task, HitlTransition *transition)
@@ -717,7 +717,8 @@ hitl_times_out(const HitlTask *task, HitlTransition *transition)
 		return false;
 	w = hitl_workflow(NameStr(task->workflow), strlen(NameStr(task->workflow)));
 	if (w == NULL || w->policy->on_timeout == HITL_TIMEOUT_HOLD ||
-		w->always_human || w->kill_reason || w->mode == HITL_MODE_MANUAL)
+		w->always_human || w->kill_reason ||
+		(w->mode != HITL_MODE_IN_LOOP && w->mode != HITL_MODE_ON_LOOP))
 		return false;
 	transition->action = HITL_TIMEOUT;
 	transition->outcome = w->policy->on_timeout == HITL_TIMEOUT_APPROVE ?
