@@ -272,10 +272,11 @@ BEGIN
     FROM hitl.describe_inputs(workflow, since, earliest, n,
                               greatest(2, ceil(n * 0.001)::bigint)) AS f;
     GET DIAGNOSTICS fields = ROW_COUNT;
-    UPDATE hitl.workflow w SET baseline = made WHERE w.name = learn_baseline.workflow;
     PERFORM hitl.log_event('baseline_learnt', workflow,
-                           jsonb_build_object('version', made, 'from', before.baseline, 'rows', n,
-                                              'since', since, 'fields', fields));
+                           jsonb_build_object('version', made, 'rows', n, 'since', since,
+                                              'fields', fields));
+    -- the first one only adds a reason to ask a person
+    PERFORM hitl.change(before, 'baseline', to_jsonb(made), before.baseline IS NULL);
     RETURN made;
 END
 $$;
@@ -294,8 +295,7 @@ BEGIN
         RAISE EXCEPTION 'workflow "%" has no baseline', workflow
             USING ERRCODE = 'object_not_in_prerequisite_state';
     END IF;
-    UPDATE hitl.workflow w SET baseline = NULL WHERE w.name = drop_baseline.workflow;
-    PERFORM hitl.log_event('baseline_dropped', workflow, jsonb_build_object('version', before.baseline));
+    PERFORM hitl.change(before, 'baseline', 'null', false);
 END
 $$;
 COMMENT ON FUNCTION hitl.drop_baseline(text)

@@ -14,7 +14,8 @@ AS $$
         WHEN 'mode' THEN to_jsonb(flow.mode)
         WHEN 'resume' THEN to_jsonb(flow.kill_reason)
         WHEN 'protect' THEN to_jsonb(flow.two_admins)
-        WHEN 'always_human' THEN to_jsonb(flow.always_human) END, 'null')
+        WHEN 'always_human' THEN to_jsonb(flow.always_human)
+        WHEN 'baseline' THEN to_jsonb(flow.baseline) END, 'null')
 $$;
 COMMENT ON FUNCTION hitl.state(hitl.workflow, text)
     IS 'what a change of this kind, as in proposal, would replace';
@@ -73,6 +74,9 @@ BEGIN
     ELSIF kind = 'always_human' THEN
         UPDATE hitl.workflow w SET always_human = wanted::boolean WHERE w.name = flow.name;
         PERFORM hitl.log_event('always_human_set', flow.name, detail);
+    ELSIF kind = 'baseline' THEN
+        UPDATE hitl.workflow w SET baseline = nullif(wanted, 'null')::int WHERE w.name = flow.name;
+        PERFORM hitl.log_event('baseline_set', flow.name, detail);
     END IF;
 END
 $$;
@@ -206,7 +210,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION hitl.protect(text, boolean)
-    IS 'whether changes of the workflow that could make more automatic need a second admin: set_policy, set_rule, drop_rule, activate_policy, set_mode but to manual or shadow, set_always_human(..., false), resume, and the end of this protection; they leave a row in hitl.proposal';
+    IS 'whether changes of the workflow that could make more automatic need a second admin: set_policy, set_rule, drop_rule, activate_policy, set_mode but to manual or shadow, set_always_human(..., false), learn_baseline over another, drop_baseline, resume, and the end of this protection; they leave a row in hitl.proposal';
 
 CREATE FUNCTION hitl.confirm(proposal bigint)
 RETURNS void

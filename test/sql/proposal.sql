@@ -212,6 +212,17 @@ SELECT hitl.confirm(16);
 TABLE pg_temp.state;
 RESET SESSION AUTHORIZATION;
 
+-- A first baseline takes effect at once; another one, or none, needs two.
+INSERT INTO hitl.decision (workflow, input) SELECT 'pro', jsonb_build_object('n', i) FROM generate_series(1, 40) i;
+SELECT hitl.learn_baseline('pro'), hitl.learn_baseline('pro'), hitl.drop_baseline('pro');
+SELECT baseline FROM hitl.workflow WHERE name = 'pro';
+SELECT n, kind FROM pg_temp.waiting;
+SET SESSION AUTHORIZATION regress_hitl_ann;
+SELECT hitl.confirm(17);
+SELECT pg_temp.refusal('SELECT hitl.confirm(18)');
+RESET SESSION AUTHORIZATION;
+SELECT baseline FROM hitl.workflow WHERE name = 'pro';
+
 -- All of it is on record.
 SELECT kind, actor = 'regress_hitl_ann' AS ann, actor = 'regress_hitl_bob' AS bob, detail ->> 'id' AS proposal,
        CASE WHEN kind IN ('policy_set', 'policy_drafted') THEN detail -> 'version' WHEN detail ? 'id' THEN detail -> 'detail' ELSE detail END AS detail,
