@@ -7,8 +7,8 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
-#include "gate.h"
 #include "rule.h"
+#include "stamp.h"
 #include "worker.h"
 
 PG_MODULE_MAGIC;
@@ -19,7 +19,7 @@ void
 _PG_init(void)
 {
 	hitl_worker_init();
-	hitl_gate_init();
+	hitl_stamp_init();
 	hitl_rule_init();
 	MarkGUCPrefixReserved("hitl");
 }

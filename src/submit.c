@@ -26,9 +26,13 @@
 #include "cache.h"
 #include "people.h"
 #include "policy.h"
+#include "submit.h"
 
 /* override.c uses 8 */
 #define LOCK_CLASS	9
+
+/* longest key, in bytes: it goes into an index */
+#define MAX_REQUEST_ID	512
 
 /* columns of the answer */
 #define ANSWER_NATTS	3
@@ -42,6 +46,24 @@ static HitlQuery request_query = {
 	"  JOIN hitl.decision d ON d.id OPERATOR(pg_catalog.=) r.decision"
 	" WHERE r.workflow OPERATOR(pg_catalog.=) $1"
 	"   AND r.request_id OPERATOR(pg_catalog.=) $2",
+	.nargs = 2,
+	.argtypes = {TEXTOID, TEXTOID}
+};
+
+static HitlQuery keep_query = {
+	.text =
+	"INSERT INTO hitl.request AS r (workflow, request_id, decision)"
+	" VALUES ($1, $2, $3)"
+	" ON CONFLICT (workflow, request_id) DO NOTHING",
+	.nargs = 3,
+	.argtypes = {TEXTOID, TEXTOID, UUIDOID}
+};
+
+static HitlQuery kept_query = {
+	.text =
+	"SELECT decision FROM hitl.request"
+	" WHERE workflow OPERATOR(pg_catalog.=) $1"
+	"   AND request_id OPERATOR(pg_catalog.=) $2",
 	.nargs = 2,
 	.argtypes = {TEXTOID, TEXTOID}
 };
@@ -127,4 +149,44 @@ hitl_find_request(PG_FUNCTION_ARGS)
 		PG_RETURN_NULL();
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  v, n)));
+}
+
+/*
+ * The key under which the application will know the decision again.  Whoever
+ * else is at the same key is waited for.
+ */
+void
+hitl_request_keep(Datum workflow, Datum request_id, Datum decision)
+{
+	Datum		args[3] = {workflow, request_id, decision};
+	size_t		len = VARSIZE_ANY_EXHDR(DatumGetTextPP(request_id));
+	HitlSpi		spi;
+	bool		isnull;
+	char	   *existing = NULL;
+	bool		kept;
+
+	if (len == 0 || len > MAX_REQUEST_ID)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the request_id of a decision has %zu bytes", len),
+				 errhint("Use 1 to %d bytes, or NULL.", MAX_REQUEST_ID)));
+	hitl_spi_begin(&spi);
+	hitl_spi_write(&keep_query, args);
+	kept = SPI_processed > 0;
+	if (!kept)
+	{
+		hitl_spi_run(&kept_query, args, GetLatestSnapshot(), 1);
+		if (SPI_processed > 0)
+			existing = DatumGetCString(DirectFunctionCall1(uuid_out,
+														   hitl_spi_value(0, 1, &isnull)));
+	}
+	if (!kept)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("request \"%s\" of workflow \"%s\" was submitted before",
+						hitl_clip(TextDatumGetCString(request_id)),
+						TextDatumGetCString(workflow)),
+				 existing ? errdetail("Its decision is %s.", existing) : 0,
+				 errhint("hitl.submit() returns the existing decision.")));
+	hitl_spi_end(&spi);
 }
