@@ -53,11 +53,18 @@ BEGIN
 END
 $$;
 
--- Of the chances that a decision was passed over, in one draw and all others.
-CREATE AGGREGATE hitl.product(float8) (
-    SFUNC = float8mul, STYPE = float8, COMBINEFUNC = float8mul, PARALLEL = SAFE
+-- Chances in independent draws add up to a chance in any of them.
+CREATE FUNCTION hitl.either_chance(a float8, b float8)
+RETURNS float8
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'hitl_either_chance';
+COMMENT ON FUNCTION hitl.either_chance(float8, float8)
+    IS 'probability of at least one of two independent events';
+CREATE AGGREGATE hitl.chance_of_any(float8) (
+    SFUNC = hitl.either_chance, STYPE = float8, COMBINEFUNC = hitl.either_chance, PARALLEL = SAFE
 );
-COMMENT ON AGGREGATE hitl.product(float8) IS 'the product of the numbers; NULL when there are none';
+COMMENT ON AGGREGATE hitl.chance_of_any(float8)
+    IS 'probability of at least one of independent events, given that of each; NULL when there are none';
 
 CREATE FUNCTION hitl.random_below(n bigint)
 RETURNS bigint
@@ -83,24 +90,31 @@ LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    until   timestamptz := clock_timestamp();
+    until   timestamptz;
     started timestamptz;
     unknown boolean;
     micros  int;
 BEGIN
-    SELECT min(a.xact_start), bool_or(a.xact_start IS NULL)
-    INTO started, unknown
-    FROM pg_locks l
-    LEFT JOIN pg_stat_activity a ON a.pid = l.pid
-    WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted
-      AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
-      AND l.relation IN (SELECT t.relid FROM pg_partition_tree('hitl.decision') t)
-      AND l.pid IS DISTINCT FROM pg_backend_pid();
-    -- prepared, or ended in between: to look again tells
+    -- the lists of locks and of transactions are not of the same instant: who
+    -- comes or goes in between has no age, and is gone, or has one, soon
+    FOR i IN 1 .. 50 LOOP
+        PERFORM pg_sleep(0.01) WHERE i > 1;
+        PERFORM pg_stat_clear_snapshot();
+        until := clock_timestamp();
+        SELECT min(a.xact_start), bool_or(a.xact_start IS NULL)
+        INTO started, unknown
+        FROM pg_locks l
+        LEFT JOIN pg_stat_activity a ON a.pid = l.pid
+        WHERE l.locktype = 'relation' AND l.mode = 'RowExclusiveLock' AND l.granted
+          AND l.database = (SELECT d.oid FROM pg_database d WHERE d.datname = current_database())
+          AND l.relation IN (SELECT t.relid FROM pg_partition_tree('hitl.decision') t)
+          AND l.pid IS DISTINCT FROM pg_backend_pid();
+        EXIT WHEN unknown IS NOT TRUE;
+    END LOOP;
     IF unknown THEN
-        RAISE EXCEPTION 'a transaction of unknown age is inserting decisions'
+        RAISE EXCEPTION 'a transaction of unknown age has inserted decisions and is not over'
             USING ERRCODE = 'object_in_use',
-                  HINT = 'Try again; if one is prepared (pg_prepared_xacts), when it is committed or rolled back.';
+                  HINT = 'Commit it or roll it back: SELECT * FROM pg_prepared_xacts.';
     END IF;
     until := least(until, started);
     -- the floor of the millisecond, and the fraction of a UUID of version 7

@@ -47,7 +47,7 @@ BEGIN
                                  AND d.confidence >= p.lower AND d.confidence <= 1
                                  AND (d.confidence < p.upper OR p.upper IS NULL)
                             ELSE d.route IN (d.gate_route, 'review') END, false)
-                        THEN format('route "%%s" does not follow from "%%s"', d.route, d.gate_route) END),
+                        THEN format('route "%%s" does not follow from "%%s" and the mode', d.route, d.gate_route) END),
             ('I9', CASE WHEN NOT coalesce(d.audit_u >= 0 AND d.audit_u < 1
                                           AND d.propensity = CASE d.route
                                               WHEN 'review' THEN 1

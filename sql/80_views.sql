@@ -33,23 +33,27 @@ CREATE VIEW hitl.label WITH (security_invoker = true, security_barrier = true) A
 SELECT d.id, d.created_at, d.workflow, d.model, d.policy_version, d.route, d.reasons, d.confidence,
        CASE WHEN d.route = 'review' OR NOT (SELECT EXISTS (SELECT FROM hitl.audit_draw))
             THEN d.propensity
-            ELSE coalesce(1 - (1 - d.propensity)
-                              * (SELECT hitl.product(1 - w.probability)
-                                 FROM hitl.audit_draw w
-                                 WHERE w.workflow = d.workflow AND w.route = d.route
-                                   AND d.id >= w.since AND d.id < w.until),
+            ELSE coalesce(hitl.either_chance(d.propensity,
+                                             (SELECT hitl.chance_of_any(w.probability)
+                                              FROM hitl.audit_draw w
+                                              WHERE w.workflow = d.workflow AND w.route = d.route
+                                                AND d.id >= w.since AND d.id < w.until)),
                           d.propensity) END AS propensity,
-       CASE WHEN v.action <> 'timeout'
+       CASE WHEN v.outcome IS NOT NULL
                  AND (d.route = 'review' OR d.audit_u < d.propensity
                       OR EXISTS (SELECT FROM hitl.audit_pick k WHERE k.decision = d.id))
             THEN v.outcome = 'approved' END AS correct,
-       v.action, v.code, v.reviewer, v.seconds, v.created_at AS labelled_at,
+       CASE WHEN v.outcome IS NULL AND d.route = 'review'
+                 AND EXISTS (SELECT FROM hitl.verdict t
+                             WHERE t.decision = d.id AND t.final AND t.action = 'timeout')
+            THEN 'timeout' ELSE v.action END AS action,
+       v.code, v.reviewer, v.seconds, v.created_at AS labelled_at,
        v.outcome, d.subject, d.gate_route, d.challenger_route
 FROM hitl.decision d
 LEFT JOIN LATERAL (SELECT v.action, v.outcome, v.code, v.reviewer, v.seconds, v.created_at
                    FROM hitl.verdict v
-                   WHERE v.decision = d.id AND v.final
-                   ORDER BY v.action = 'timeout', v.id DESC
+                   WHERE v.decision = d.id AND v.final AND v.action <> 'timeout'
+                   ORDER BY v.id DESC
                    LIMIT 1) v ON true;
 COMMENT ON VIEW hitl.label IS 'each decision with what people found: the ground of every rate';
 COMMENT ON COLUMN hitl.label.policy_version IS 'the policy applied; NULL: there was none';
@@ -57,10 +61,10 @@ COMMENT ON COLUMN hitl.label.reasons IS 'everything that fired: array of {trigge
 COMMENT ON COLUMN hitl.label.correct IS 'whether the proposal was right; NULL: nobody looked, or somebody who was not asked to, which says nothing about the others';
 COMMENT ON COLUMN hitl.label.propensity IS 'probability with which somebody was to look, by the lottery of the gate or any later draw; a label weighs 1/propensity';
 COMMENT ON COLUMN hitl.label.route IS 'auto_approve, auto_reject, review, monitor or observe';
-COMMENT ON COLUMN hitl.label.action IS 'of the latest final verdict of a person: approve, reject, amend, veto or correct; timeout where there is none but time''s';
+COMMENT ON COLUMN hitl.label.action IS 'of the latest final verdict of a person: approve, reject, amend, veto or correct; timeout: time decided, and nobody since';
 COMMENT ON COLUMN hitl.label.seconds IS 'from claim to verdict; NULL: nobody had claimed it';
-COMMENT ON COLUMN hitl.label.labelled_at IS 'when the verdict was given';
-COMMENT ON COLUMN hitl.label.outcome IS 'of that verdict: approved, rejected or amended';
+COMMENT ON COLUMN hitl.label.labelled_at IS 'when the person''s verdict was given';
+COMMENT ON COLUMN hitl.label.outcome IS 'of the person''s verdict: approved, rejected or amended; NULL: there is none';
 COMMENT ON COLUMN hitl.label.gate_route IS 'what the policy said: auto_approve, auto_reject or review';
 COMMENT ON COLUMN hitl.label.challenger_route IS 'what the challenger of the policy said; NULL: there was none';
 
@@ -88,8 +92,8 @@ FROM (SELECT l.workflow, (l.created_at AT TIME ZONE 'UTC')::date AS day,
              count(*) FILTER (WHERE l.route = 'monitor') AS monitored,
              count(*) FILTER (WHERE l.route = 'observe') AS observed,
              count(*) FILTER (WHERE l.route = 'review' AND l.action IS NULL) AS pending,
-             count(*) FILTER (WHERE l.action <> 'timeout') AS verdicts,
-             count(*) FILTER (WHERE l.action <> 'timeout' AND l.outcome <> 'approved') AS overrides,
+             count(l.outcome) AS verdicts,
+             count(*) FILTER (WHERE l.outcome <> 'approved') AS overrides,
              hitl.rate(NOT l.correct, 1 / l.propensity)
                  FILTER (WHERE l.propensity > 0) AS error,
              hitl.rate(NOT l.correct, 1 / l.propensity)
@@ -97,7 +101,7 @@ FROM (SELECT l.workflow, (l.created_at AT TIME ZONE 'UTC')::date AS day,
              hitl.rate(l.correct, 1 / l.propensity)
                  FILTER (WHERE l.route = 'auto_reject' AND l.propensity > 0) AS false_rejection,
              percentile_cont(0.5) WITHIN GROUP (ORDER BY extract(epoch FROM l.labelled_at - l.created_at))
-                 FILTER (WHERE l.route = 'review' AND l.action <> 'timeout') AS seconds_to_verdict,
+                 FILTER (WHERE l.route = 'review' AND l.outcome IS NOT NULL) AS seconds_to_verdict,
              sum(l.seconds) AS seconds_of_work
       FROM hitl.label l
       GROUP BY 1, 2) r
@@ -144,8 +148,7 @@ SELECT f.workflow, f.trigger, f.rule, count(*) AS fired,
        count(f.outcome) AS judged,
        count(*) FILTER (WHERE f.outcome <> 'approved') AS overridden,
        count(*) FILTER (WHERE f.outcome <> 'approved')::float8 / nullif(count(f.outcome), 0) AS override_rate
-FROM (SELECT l.workflow, r.reason ->> 'trigger' AS trigger, r.reason ->> 'rule' AS rule,
-             CASE WHEN l.action <> 'timeout' THEN l.outcome END AS outcome
+FROM (SELECT l.workflow, r.reason ->> 'trigger' AS trigger, r.reason ->> 'rule' AS rule, l.outcome
       FROM hitl.label l
       CROSS JOIN LATERAL jsonb_array_elements(l.reasons) AS r (reason)
       LEFT JOIN hitl.policy p ON p.workflow = l.workflow AND p.version = l.policy_version
@@ -309,9 +312,9 @@ AS $$
         SELECT v.created_at, 9, v.id,
                format('%s: %s%s%s.', v.created_at,
                       CASE v.action
-                          WHEN 'timeout' THEN format('nobody had decided in time, so it was %s', v.outcome)
+                          WHEN 'timeout' THEN format('%s by the policy', v.outcome)
                           WHEN 'veto' THEN format('vetoed by "%s"', v.reviewer)
-                          WHEN 'correct' THEN format('corrected to %s by "%s"', v.outcome, v.reviewer)
+                          WHEN 'correct' THEN format('corrected by "%s", now %s', v.reviewer, v.outcome)
                           ELSE format('%s by "%s"%s%s', v.outcome, v.reviewer,
                                       ' after ' || round(v.seconds::numeric, 1) || ' s',
                                       CASE v.kind WHEN 'audit' THEN ' in an audit' END) END,

@@ -3,8 +3,9 @@
  *		What SQL cannot do of an audit that is drawn later.
  *
  * hitl.draw_audit() chooses the decisions; here are the chance that it takes
- * them by, from the server's strong source like the lottery of the gate, and
- * the tasks that it makes for them.  Neither function is granted to anybody.
+ * them by, from the server's strong source like the lottery of the gate, the
+ * tasks that it makes for them, and what the draws come to.  Only the last is
+ * granted to anybody.
  */
 #include "hitl.h"
 
@@ -21,6 +22,7 @@
 #include "random.h"
 #include "task.h"
 
+PG_FUNCTION_INFO_V1(hitl_either_chance);
 PG_FUNCTION_INFO_V1(hitl_random_below);
 PG_FUNCTION_INFO_V1(hitl_open_audit);
 
@@ -54,6 +56,18 @@ enum
 	COL_WORKFLOW = 1, COL_LANE, COL_CREATED_BY, COL_TIER, COL_QUEUE, COL_SLA,
 	COL_QUESTION
 };
+
+/*
+ * Written so that 0 and 1 have their effect without rounding.
+ */
+Datum
+hitl_either_chance(PG_FUNCTION_ARGS)
+{
+	double		a = PG_GETARG_FLOAT8(0);
+	double		b = PG_GETARG_FLOAT8(1);
+
+	PG_RETURN_FLOAT8(a + b * (1.0 - a));
+}
 
 Datum
 hitl_random_below(PG_FUNCTION_ARGS)

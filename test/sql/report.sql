@@ -126,6 +126,102 @@ FROM hitl.calibration WHERE workflow = 'rep weighted';
 SELECT count(*) AS violations FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision WHERE d.workflow ~ '^rep';
 ROLLBACK;
 
+-- What the modes and those who interfere make of it.  Of ten decisions
+-- two are approved, four monitored, one reviewed, and three are in shadow mode.
+BEGIN;
+SELECT hitl.create_sla('rep_soon', resolution => '1 hour');
+SELECT hitl.create_workflow('rep loop', queue => 'rep', mode => 'on_loop', sla => 'rep_soon');
+SELECT hitl.set_policy('rep loop', upper => 0.9, lower => 0.3, audit_rate_approve => 0, audit_rate_reject => 0,
+                       veto_window => '2 hours', on_timeout => 'reject', fairness_limit => 0.8, in_force => false);
+SELECT hitl.set_policy('rep loop', upper => 0.8, challenger => 1, base => 1);
+INSERT INTO hitl.decision (workflow, subject, confidence, signals, request_id)
+VALUES ('rep loop', 'approved', 0.95, '{"fairness": 0.9}', 'R-1'), ('rep loop', 'corrected', 0.85, '{"fairness": 0.9}', NULL),
+       ('rep loop', 'monitored', 0.5, '{"fairness": 0.9}', NULL), ('rep loop', 'vetoed', 0.5, '{"fairness": 0.9}', NULL),
+       ('rep loop', 'lapsed', 0.5, '{"fairness": 0.9}', NULL), ('rep loop', 'seen', 0.5, '{"fairness": 0.9}', NULL),
+       ('rep loop', 'unfair', 0.5, '{"fairness": 0.7}', NULL);
+SELECT hitl.set_mode('rep loop', 'shadow');
+INSERT INTO hitl.decision (workflow, subject, confidence, signals)
+SELECT 'rep loop', 'shadow ' || c, c, '{"fairness": 1}' FROM unnest('{0.95,0.5,0.1}'::float8[]) c;
+SELECT hitl.set_mode('rep loop', 'on_loop');
+CREATE FUNCTION pg_temp.id(subject text) RETURNS uuid LANGUAGE sql AS $$
+    SELECT d.id FROM hitl.decision d WHERE d.workflow = 'rep loop' AND d.subject = id.subject $$;
+SELECT hitl.veto(pg_temp.id('vetoed'), 'stop', 'rep_ann');
+SELECT hitl.correct(pg_temp.id('corrected'), '{"pay": 1}', 'INCORRECT', 'one at most', 'rep_ann');
+SELECT hitl.approve(c.task, 'fine', 'rep_ann') FROM (
+    SELECT c.task FROM hitl.claim(100, '{rep}', 'rep_ann') c WHERE c.decision = pg_temp.id('seen') OFFSET 0) c;
+SELECT count(hitl.release(id, 'rep_ann')) AS released FROM hitl.task WHERE holder = 'rep_ann';
+UPDATE hitl.task SET resolution_at = now() - interval '1 second', wake_at = now() - interval '1 second'
+WHERE decision IN (pg_temp.id('lapsed'), pg_temp.id('unfair'));
+SELECT hitl.tick();
+SELECT subject, gate_route, o.route, challenger_route, propensity, outcome, o.output, decided_by, decided_at IS NOT NULL AS decided
+FROM hitl.outcome o JOIN hitl.decision d USING (id, subject) WHERE o.workflow = 'rep loop' ORDER BY d.id;
+SELECT subject, action, outcome, correct FROM hitl.label WHERE workflow = 'rep loop' AND action IS NOT NULL ORDER BY id;
+SELECT decisions, auto_approved, monitored, observed, reviewed, pending, verdicts, overrides, labels, approvals_audited, vetoed, timed_out
+FROM hitl.workflow_report WHERE workflow = 'rep loop';
+-- Escapes are of all that took effect as approved, monitored or not.
+SELECT hitl.draw_audit('rep loop', 6, until => hitl.uuid_time(pg_temp.id('shadow 0.95')));
+SELECT route, population, drawn FROM hitl.audit_draw WHERE workflow = 'rep loop' ORDER BY id;
+SELECT count(hitl.reject(c.task, 'INCORRECT', 'no', 'rep_ann')) FROM (
+    SELECT c.task FROM hitl.claim(100, '{rep}', 'rep_ann') c WHERE c.decision = pg_temp.id('approved') OFFSET 0) c;
+SELECT count(hitl.release(id, 'rep_ann')) AS released FROM hitl.task WHERE holder = 'rep_ann';
+SELECT subject, propensity, correct FROM hitl.label WHERE workflow = 'rep loop' ORDER BY id;
+SELECT labels, error_rate, approvals_audited, escape_rate FROM hitl.workflow_report WHERE workflow = 'rep loop';
+SELECT trigger, rule, fired, share, judged, overridden FROM hitl.trigger_report WHERE workflow = 'rep loop' ORDER BY 1, 2;
+-- Where the challenger would have gone.
+SELECT subject, confidence, policy_version, challenger, gate_route, challenger_route, correct, propensity
+FROM hitl.challenger_disagreement WHERE workflow = 'rep loop' ORDER BY id;
+SELECT policy_version, challenger, gate_route, challenger_route, decisions, share, labels, error_rate, error_rate_lo < error_rate_hi AS wide
+FROM hitl.challenger_report WHERE workflow = 'rep loop' ORDER BY 3, 4;
+-- The stories.
+CREATE FUNCTION pg_temp.story(subject text) RETURNS SETOF text LANGUAGE sql AS $$
+    SELECT regexp_replace(regexp_replace(replace(line, current_user, 'ME'), '\d{4}-\S+ \S+\+00', 'TIME', 'g'), 'after \S+ s', 'after N s')
+    FROM hitl.explain(pg_temp.id(story.subject)) AS line $$;
+SELECT pg_temp.story('approved');
+SELECT pg_temp.story('corrected');
+SELECT pg_temp.story('monitored');
+SELECT pg_temp.story('vetoed');
+SELECT pg_temp.story('lapsed');
+SELECT pg_temp.story('seen');
+SELECT pg_temp.story('unfair');
+SELECT pg_temp.story('shadow 0.5');
+SELECT c.invariant, d.subject, c.detail FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision WHERE d.workflow ~ '^rep';
+-- Stamps that do not follow from the mode, the arm or the challenger.
+ALTER TABLE hitl.decision DISABLE TRIGGER append_only;
+UPDATE hitl.decision SET propensity = 0.5 WHERE id IN (pg_temp.id('monitored'), pg_temp.id('shadow 0.1'));
+UPDATE hitl.decision SET audit_u = 0.9 WHERE workflow = 'rep loop';
+UPDATE hitl.decision SET route = 'monitor' WHERE id IN (pg_temp.id('unfair'), pg_temp.id('shadow 0.5'));
+UPDATE hitl.decision SET reasons = '[{"trigger": "killed", "rule": null, "detail": "x"}]' WHERE id = pg_temp.id('approved');
+UPDATE hitl.decision SET challenger_route = NULL WHERE id = pg_temp.id('seen');
+UPDATE hitl.decision SET challenger_route = 'auto_approve' WHERE id = pg_temp.id('lapsed');
+UPDATE hitl.decision SET reasons = '{}', route = 'elsewhere' WHERE id = pg_temp.id('shadow 0.95');
+DELETE FROM hitl.task WHERE decision = pg_temp.id('monitored');
+ALTER TABLE hitl.request DISABLE TRIGGER append_only;
+UPDATE hitl.request SET decision = pg_temp.id('seen') WHERE request_id = 'R-1' AND workflow = 'rep loop';
+SELECT c.invariant, d.subject, c.detail FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision WHERE d.workflow ~ '^rep' ORDER BY 2, 1, 3;
+ROLLBACK;
+
+-- A case of several steps, as far as the caller may see it.
+BEGIN;
+CREATE ROLE regress_hitl_rep IN ROLE hitl_application;
+INSERT INTO hitl.decision (workflow, subject, model, confidence) VALUES ('rep', 'c0', 'm0', 0.99) RETURNING id AS c0 \gset
+SET ROLE regress_hitl_rep;
+INSERT INTO hitl.decision (workflow, subject, model, confidence, parent) VALUES ('rep', 'c1', 'm1', 0.9, :'c0') RETURNING id AS c1 \gset
+INSERT INTO hitl.decision (workflow, subject, model, confidence, parent) VALUES ('rep', 'c2', 'm2', 0.5, :'c1') RETURNING id AS c2 \gset
+RESET ROLE;
+SELECT position, id = :'c0' AS c0, model, confidence, route, outcome FROM hitl.decision_path(:'c2');
+SELECT position, model FROM hitl.decision_path(:'c1');
+SELECT count(*) FROM hitl.decision_path(hitl.uuidv7());
+SELECT count(*) FROM hitl.decision_path(NULL);
+GRANT EXECUTE ON FUNCTION hitl.decision_path(uuid) TO regress_hitl_rep;
+SET ROLE regress_hitl_rep;
+SELECT position, model FROM hitl.decision_path(:'c2');
+RESET ROLE;
+-- (a ring cannot come about, but by force)
+ALTER TABLE hitl.decision DISABLE TRIGGER append_only;
+UPDATE hitl.decision SET parent = :'c2' WHERE id = :'c0';
+SELECT position, model FROM hitl.decision_path(:'c2');
+ROLLBACK;
+
 -- What could not be audited stands for nothing, and is counted apart.
 BEGIN;
 SELECT hitl.create_workflow('rep blind', queue => 'rep');
@@ -296,6 +392,44 @@ ROLLBACK;
 BEGIN;
 CREATE RULE away AS ON INSERT TO hitl.decision DO INSTEAD NOTHING;
 SELECT * FROM pg_temp.findings();
+ROLLBACK;
+BEGIN;
+CREATE RULE twice AS ON INSERT TO hitl.verdict DO ALSO NOTHING;
+SELECT * FROM pg_temp.findings();
+ROLLBACK;
+-- A table whose rows pass for those of another.
+BEGIN;
+CREATE TABLE rep_forged () INHERITS (hitl.verdict);
+SELECT * FROM pg_temp.findings();
+ROLLBACK;
+-- A partition that comes with rows that the gate never saw.
+BEGIN;
+CREATE TABLE "rep Forged" (LIKE hitl.decision);
+INSERT INTO "rep Forged" (id, created_at, created_by, workflow, subject, confidence, reversible, gate_route, route, reasons, lane, audit_u, propensity)
+VALUES (hitl.uuid_floor('2001-01-01'), '2001-01-01 00:00:00+00', 'me', 'rep', 'forged', 0.5, true, 'review', 'review', '[]', 1, 0.5, 1);
+ALTER TABLE hitl.decision ATTACH PARTITION "rep Forged"
+    FOR VALUES FROM (hitl.uuid_floor('2001-01-01')) TO (hitl.uuid_floor('2002-01-01'));
+SELECT * FROM pg_temp.findings();
+ROLLBACK;
+-- Rows stored past the gate.
+BEGIN;
+INSERT INTO hitl.event (kind, workflow, actor, created_at) VALUES ('ungated', 'rep', 'mallory', now() - interval '31 days');
+SELECT * FROM pg_temp.findings();
+INSERT INTO hitl.event (kind, workflow, actor, created_at) VALUES ('ungated', 'rep', 'mallory', '2001-01-01 12:00+00');
+INSERT INTO hitl.event (kind, workflow, actor) VALUES ('ungated', 'rep', 'mallory'), ('ungated', 'rep', 'oscar');
+SELECT severity, subject, regexp_replace(finding, 'at .*', 'at TIME') AS finding, hint FROM pg_temp.findings();
+ROLLBACK;
+-- Nobody looks at what could be vetoed; a change waits for a second admin.
+BEGIN;
+SELECT hitl.create_workflow('rep nobody', 'rep_nobody', mode => 'on_loop');
+SELECT hitl.set_policy('rep nobody', upper => 0.9);
+SELECT * FROM pg_temp.findings();
+SELECT hitl.set_policy('rep nobody', queue => 'rep');
+SELECT hitl.protect('rep nobody');
+SELECT hitl.set_mode('rep nobody', 'in_loop');
+SELECT severity, subject, regexp_replace(regexp_replace(replace(finding, current_user, 'ME'), 'since .*', 'since TIME'), 'proposal \d+', 'proposal N') AS finding,
+       regexp_replace(hint, '\d+', 'N', 'g') AS hint
+FROM pg_temp.findings();
 ROLLBACK;
 -- A partition of somebody's own making, without its index and its guard.
 BEGIN;
