@@ -202,7 +202,7 @@ BEGIN
     SELECT a[1], a[2], a[3], a[4] INTO error, escape, unweighted, weight FROM (SELECT string_to_array(found, ' ')::float8[]) AS t (a);
 END
 $$;
-CREATE TEMP TABLE trial AS SELECT t.* FROM generate_series(1, 300) i, pg_temp.trial(i) t;
+CREATE TEMP TABLE trial AS SELECT t.* FROM generate_series(1, 200) i, pg_temp.trial(i) t;
 SELECT abs(avg(error) - 25 / 130.0) < 4 * stddev(error) / sqrt(count(*)) AS error_is_unbiased,
        abs(avg(escape) - 10 / 100.0) < 4 * stddev(escape) / sqrt(count(*)) AS escape_is_unbiased,
        abs(avg(unweighted) - 25 / 130.0) > 4 * stddev(unweighted) / sqrt(count(*)) AS unweighted_is_not,

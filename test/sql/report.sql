@@ -347,11 +347,11 @@ SELECT * FROM pg_temp.violations();
 ROLLBACK;
 -- A partition that comes with rows that the gate never saw.
 BEGIN;
-CREATE TABLE hitl.decision_2001 (LIKE hitl.decision);
-INSERT INTO hitl.decision_2001 (id, created_at, created_by, workflow, subject, confidence, reversible, gate_route, route, reasons, lane, audit_u, propensity)
-VALUES (hitl.uuid_floor('2001-01-01'), '2001-01-01 00:00:00+00', 'me', 'rep', 'forged', 0.99, true, 'auto_approve', 'auto_approve', '[]', 1, 0.5, 0);
-ALTER TABLE hitl.decision ATTACH PARTITION hitl.decision_2001
-    FOR VALUES FROM (hitl.uuid_floor('2001-01-01')) TO (hitl.uuid_floor('2002-01-01'));
+CREATE TABLE hitl.decision_1999 (LIKE hitl.decision);
+INSERT INTO hitl.decision_1999 (id, created_at, created_by, workflow, subject, confidence, reversible, gate_route, route, reasons, lane, audit_u, propensity)
+VALUES (hitl.uuid_floor('1999-01-01'), '1999-01-01 00:00:00+00', 'me', 'rep', 'forged', 0.99, true, 'auto_approve', 'auto_approve', '[]', 1, 0.5, 0);
+ALTER TABLE hitl.decision ATTACH PARTITION hitl.decision_1999
+    FOR VALUES FROM (hitl.uuid_floor('1999-01-01')) TO (hitl.uuid_floor('2000-01-01'));
 SELECT * FROM pg_temp.violations();
 ROLLBACK;
 -- I10: a deadline that passed and nothing happened.
@@ -406,9 +406,9 @@ ROLLBACK;
 BEGIN;
 CREATE TABLE "rep Forged" (LIKE hitl.decision);
 INSERT INTO "rep Forged" (id, created_at, created_by, workflow, subject, confidence, reversible, gate_route, route, reasons, lane, audit_u, propensity)
-VALUES (hitl.uuid_floor('2001-01-01'), '2001-01-01 00:00:00+00', 'me', 'rep', 'forged', 0.5, true, 'review', 'review', '[]', 1, 0.5, 1);
+VALUES (hitl.uuid_floor('1999-01-01'), '1999-01-01 00:00:00+00', 'me', 'rep', 'forged', 0.5, true, 'review', 'review', '[]', 1, 0.5, 1);
 ALTER TABLE hitl.decision ATTACH PARTITION "rep Forged"
-    FOR VALUES FROM (hitl.uuid_floor('2001-01-01')) TO (hitl.uuid_floor('2002-01-01'));
+    FOR VALUES FROM (hitl.uuid_floor('1999-01-01')) TO (hitl.uuid_floor('2000-01-01'));
 SELECT * FROM pg_temp.findings();
 ROLLBACK;
 -- Rows stored past the gate.
@@ -426,6 +426,7 @@ SELECT hitl.set_policy('rep nobody', upper => 0.9);
 SELECT * FROM pg_temp.findings();
 SELECT hitl.set_policy('rep nobody', queue => 'rep');
 SELECT hitl.protect('rep nobody');
+SET LOCAL client_min_messages = warning;
 SELECT hitl.set_mode('rep nobody', 'in_loop');
 SELECT severity, subject, regexp_replace(regexp_replace(replace(finding, current_user, 'ME'), 'since .*', 'since TIME'), 'proposal \d+', 'proposal N') AS finding,
        regexp_replace(hint, '\d+', 'N', 'g') AS hint
@@ -433,8 +434,8 @@ FROM pg_temp.findings();
 ROLLBACK;
 -- A partition of somebody's own making, without its index and its guard.
 BEGIN;
-CREATE TABLE hitl.decision_2001_01 PARTITION OF hitl.decision
-    FOR VALUES FROM (hitl.uuid_floor('2001-01-01')) TO (hitl.uuid_floor('2001-02-01'));
+CREATE TABLE hitl.decision_1999_01 PARTITION OF hitl.decision
+    FOR VALUES FROM (hitl.uuid_floor('1999-01-01')) TO (hitl.uuid_floor('1999-02-01'));
 SELECT * FROM pg_temp.findings();
 ROLLBACK;
 -- Rows in the default partition, and no partition for next month.
@@ -442,7 +443,7 @@ BEGIN;
 INSERT INTO hitl.decision (id, workflow, confidence) VALUES (hitl.uuid_floor('2001-01-01'), 'rep', 0.5);
 SELECT format('DROP TABLE hitl.decision_%s', to_char(date_trunc('month', now()) + '1 month', 'YYYY_MM')) AS drop \gset
 :drop;
-SELECT * FROM pg_temp.findings();
+SELECT * FROM hitl.doctor() WHERE subject IN ('table decision', 'table decision_default') ORDER BY 2;
 ROLLBACK;
 -- Workflows without policy, queue, SLA.
 BEGIN;
