@@ -50,15 +50,19 @@ GRANT SELECT (id, created_at, created_by, workflow, output, confidence, model, s
     ON hitl.decision TO hitl_viewer;
 GRANT SELECT ON hitl.verdict, hitl.event, hitl.task, hitl.workflow, hitl.policy, hitl.rule, hitl.queue,
     hitl.reviewer, hitl.membership, hitl.sla, hitl.escalation_step, hitl.decision_code, hitl.proposal,
-    hitl.baseline
+    hitl.baseline, hitl.audit_draw, hitl.audit_pick
     TO hitl_viewer;
 GRANT SELECT ON hitl.outcome, hitl.label, hitl.workflow_report, hitl.trigger_report, hitl.calibration_state,
-    hitl.calibration, hitl.reliability, hitl.queue_status TO hitl_viewer;
+    hitl.calibration, hitl.reliability, hitl.queue_status, hitl.challenger_disagreement,
+    hitl.challenger_report TO hitl_viewer;
 GRANT EXECUTE ON FUNCTION hitl.uuid_time(uuid), hitl.uuid_floor(timestamptz), hitl.actor()
     TO hitl_viewer;
 
 GRANT EXECUTE ON FUNCTION hitl.check(), hitl.doctor() TO hitl_lead;
 GRANT EXECUTE ON FUNCTION hitl.policy_diff(text, int, int), hitl.explain(uuid) TO hitl_viewer;
+GRANT EXECUTE ON FUNCTION hitl.decision_path(uuid) TO hitl_viewer, hitl_application;
+GRANT EXECUTE ON FUNCTION hitl.digest(jsonb) TO hitl_application;
+GRANT EXECUTE ON FUNCTION hitl.draw_audit(text, int, timestamptz, timestamptz) TO hitl_lead;
 
 GRANT EXECUTE ON FUNCTION
     hitl.create_queue(text, text, interval),
