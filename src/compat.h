@@ -8,6 +8,7 @@
 #include "access/genam.h"
 #include "access/tableam.h"
 #include "executor/executor.h"
+#include "storage/proc.h"
 
 #if PG_VERSION_NUM < 150000
 #error "hitl needs PostgreSQL 15 or later"
@@ -50,6 +51,17 @@ hitl_update_index_tuples(ResultRelInfo *result, TupleTableSlot *slot,
 	if (which)
 		(void) ExecInsertIndexTuples(result, slot, estate, true, false, NULL,
 									 NIL);
+#endif
+}
+
+/* 17: the local transaction has moved */
+static inline LocalTransactionId
+hitl_local_xid(void)
+{
+#if PG_VERSION_NUM >= 170000
+	return MyProc->vxid.lxid;
+#else
+	return MyProc->lxid;
 #endif
 }
 

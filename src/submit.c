@@ -2,34 +2,40 @@
  * submit.c
  *		A request that comes again gets the answer that it got before.
  *
- * hitl.submit() first takes a lock on the key, so that of two sessions with
- * the same request the second waits, and then finds what the first has made.
- * It looks with the latest snapshot, whatever the isolation level: the answer
- * exists, even if the transaction is too old to see it in the table.
+ * hitl.submit() asks here first.  If the key is free it is taken at once, for
+ * a decision whose id is chosen now: whoever comes with the same key waits for
+ * this transaction, and finds it free again if that is rolled back.  The next
+ * decision that this session inserts then gets this id.
+ *
+ * A key that another session has taken and not committed is waited for before
+ * anything is written, so that the answer is found at every isolation level.
+ * It is looked for as of now: it exists, even if the transaction is too old to
+ * see it in the table.
  */
 #include "hitl.h"
 
 #include "access/htup_details.h"
-#include "catalog/pg_collation.h"
+#include "access/table.h"
+#include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
+#include "storage/lmgr.h"
+#include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
+#include "utils/fmgroids.h"
+#include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
-#include "utils/uuid.h"
 
 #include "cache.h"
 #include "people.h"
-#include "policy.h"
+#include "stamp.h"
+#include "store.h"
 #include "submit.h"
-
-/* override.c uses 8 */
-#define LOCK_CLASS	9
+#include "uuid.h"
 
 /* longest key, in bytes: it goes into an index */
 #define MAX_REQUEST_ID	512
@@ -39,15 +45,12 @@
 
 PG_FUNCTION_INFO_V1(hitl_find_request);
 
-static HitlQuery request_query = {
+static HitlQuery decision_query = {
 	.text =
-	"SELECT d.id, d.route, d.reasons, d.created_by"
-	"  FROM hitl.request r"
-	"  JOIN hitl.decision d ON d.id OPERATOR(pg_catalog.=) r.decision"
-	" WHERE r.workflow OPERATOR(pg_catalog.=) $1"
-	"   AND r.request_id OPERATOR(pg_catalog.=) $2",
-	.nargs = 2,
-	.argtypes = {TEXTOID, TEXTOID}
+	"SELECT id, route, reasons, created_by FROM hitl.decision"
+	" WHERE id OPERATOR(pg_catalog.=) $1",
+	.nargs = 1,
+	.argtypes = {UUIDOID}
 };
 
 static HitlQuery keep_query = {
@@ -59,32 +62,64 @@ static HitlQuery keep_query = {
 	.argtypes = {TEXTOID, TEXTOID, UUIDOID}
 };
 
-static HitlQuery kept_query = {
-	.text =
-	"SELECT decision FROM hitl.request"
-	" WHERE workflow OPERATOR(pg_catalog.=) $1"
-	"   AND request_id OPERATOR(pg_catalog.=) $2",
-	.nargs = 2,
-	.argtypes = {TEXTOID, TEXTOID}
-};
-
-static uint32
-hash_of(text *value, uint32 seed)
+/*
+ * The decision that has this key, as of now.  A transaction that has taken it
+ * and is not over is waited for.
+ */
+static bool
+look_up(Datum workflow, Datum request_id, pg_uuid_t *decision)
 {
-	return hash_combine(seed,
-						hash_bytes((unsigned char *) VARDATA_ANY(value),
-								   VARSIZE_ANY_EXHDR(value)));
+	Relation	rel = table_open(hitl_relation_oid("request"), AccessShareLock);
+	ScanKeyData key[2];
+	TransactionId waited_for;
+	bool		found;
+
+	ScanKeyInit(&key[0], 1, BTEqualStrategyNumber, F_TEXTEQ, workflow);
+	ScanKeyInit(&key[1], 2, BTEqualStrategyNumber, F_TEXTEQ, request_id);
+	do
+	{
+		SnapshotData dirty;
+		HitlScan	scan;
+
+		CHECK_FOR_INTERRUPTS();
+		InitDirtySnapshot(dirty);
+		waited_for = InvalidTransactionId;
+		hitl_scan_begin(&scan, rel, "request_pkey", &dirty, key, 2);
+		found = hitl_scan_next(&scan);
+		if (found)
+		{
+			bool		isnull;
+
+			waited_for = dirty.xmin;
+			*decision = *DatumGetUUIDP(slot_getattr(scan.slot, 3, &isnull));
+		}
+		hitl_scan_end(&scan);
+		if (TransactionIdIsValid(waited_for))
+			XactLockTableWait(waited_for, NULL, NULL, XLTW_None);
+	} while (TransactionIdIsValid(waited_for));
+	table_close(rel, NoLock);
+	return found;
 }
 
-static void
-lock_request(text *workflow, text *request_id)
+/* whether the key was free */
+static bool
+take_key(Datum workflow, Datum request_id, Datum decision)
 {
-	LOCKTAG		tag;
+	Datum		args[3] = {workflow, request_id, decision};
+	size_t		len = VARSIZE_ANY_EXHDR(DatumGetTextPP(request_id));
+	HitlSpi		spi;
+	bool		result;
 
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, hash_of(workflow, 1),
-						 hash_of(request_id, hash_of(workflow, 2)),
-						 LOCK_CLASS);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	if (len == 0 || len > MAX_REQUEST_ID)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the request_id of a decision has %zu bytes", len),
+				 errhint("Use 1 to %d bytes, or NULL.", MAX_REQUEST_ID)));
+	hitl_spi_begin(&spi);
+	hitl_spi_write(&keep_query, args);
+	result = SPI_processed > 0;
+	hitl_spi_end(&spi);
+	return result;
 }
 
 /*
@@ -101,92 +136,86 @@ may_see(const char *created_by, const HitlWorkflow *workflow)
 }
 
 /*
- * The decision made of this request: id, route, reasons; NULL if there is
- * none.  Nobody else answers the same request before this transaction ends.
+ * The decision made of this request: id, route, reasons.  NULL if there is
+ * none; then the next decision of this session will be the one.
  */
 Datum
 hitl_find_request(PG_FUNCTION_ARGS)
 {
-	text	   *workflow = PG_GETARG_TEXT_PP(0);
-	text	   *request_id = PG_GETARG_TEXT_PP(1);
+	Datum		workflow = PG_GETARG_DATUM(0);
+	Datum		request_id = PG_GETARG_DATUM(1);
 	static const int16 typlen[ANSWER_NATTS] = {UUID_LEN, -1, -1};
-	Datum		args[2];
 	HitlSpi		spi;
 	TupleDesc	tupdesc;
+	pg_uuid_t	id;
+	Datum		arg = UUIDPGetDatum(&id);
 	Datum		v[ANSWER_NATTS];
 	bool		n[ANSWER_NATTS];
 	MemoryContext context = CurrentMemoryContext;
-	bool		found;
+	Name		created_by;
+	bool		isnull;
 
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
-	lock_request(workflow, request_id);
-	args[0] = PointerGetDatum(workflow);
-	args[1] = PointerGetDatum(request_id);
-	hitl_spi_begin(&spi);
-	hitl_spi_run(&request_query, args, GetLatestSnapshot(), 1);
-	found = SPI_processed > 0;
-	if (found)
+	PreventCommandIfReadOnly("hitl.submit()");
+	(void) hitl_require_workflow(workflow, false);
+	/* as an INSERT has, before it makes an id: audits are drawn below it */
+	LockRelationOid(hitl_relation_oid("decision"), RowExclusiveLock);
+	while (!look_up(workflow, request_id, &id))
 	{
-		bool		isnull;
-		Name		created_by = DatumGetName(hitl_spi_value(0, 4, &isnull));
-		char	   *name = text_to_cstring(workflow);
-
-		if (!may_see(NameStr(*created_by),
-					 hitl_workflow(name, strlen(name))))
-			ereport(ERROR,
-					(errcode(ERRCODE_UNIQUE_VIOLATION),
-					 errmsg("request \"%s\" of workflow \"%s\" was submitted by another application",
-							hitl_clip(text_to_cstring(request_id)),
-							hitl_clip(name))));
-		MemoryContextSwitchTo(context);
-		for (int i = 0; i < ANSWER_NATTS; i++)
-			v[i] = datumCopy(hitl_spi_value(0, i + 1, &n[i]), false,
-							 typlen[i]);
+		hitl_uuid_promise(&id);
+		if (take_key(workflow, request_id, arg))
+		{
+			CommandCounterIncrement();
+			PG_RETURN_NULL();
+		}
 	}
+
+	hitl_spi_begin(&spi);
+	hitl_spi_run(&decision_query, &arg, GetLatestSnapshot(), 1);
+	if (SPI_processed == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("request \"%s\" was submitted before, and its decision is not there",
+						hitl_clip(TextDatumGetCString(request_id)))));
+	created_by = DatumGetName(hitl_spi_value(0, 4, &isnull));
+	if (!may_see(NameStr(*created_by),
+				 hitl_require_workflow(workflow, false)))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("request \"%s\" was submitted by another application",
+						hitl_clip(TextDatumGetCString(request_id)))));
+	MemoryContextSwitchTo(context);
+	for (int i = 0; i < ANSWER_NATTS; i++)
+		v[i] = datumCopy(hitl_spi_value(0, i + 1, &n[i]), false, typlen[i]);
 	hitl_spi_end(&spi);
-	if (!found)
-		PG_RETURN_NULL();
 	PG_RETURN_DATUM(HeapTupleGetDatum(heap_form_tuple(BlessTupleDesc(tupdesc),
 													  v, n)));
 }
 
 /*
- * The key under which the application will know the decision again.  Whoever
- * else is at the same key is waited for.
+ * Keeps the key under which the application will know the decision again.  If
+ * it was taken by hitl.submit() for this very decision, it is there already.
  */
 void
 hitl_request_keep(Datum workflow, Datum request_id, Datum decision)
 {
-	Datum		args[3] = {workflow, request_id, decision};
-	size_t		len = VARSIZE_ANY_EXHDR(DatumGetTextPP(request_id));
-	HitlSpi		spi;
-	bool		isnull;
-	char	   *existing = NULL;
-	bool		kept;
+	pg_uuid_t	existing;
+	bool		known;
 
-	if (len == 0 || len > MAX_REQUEST_ID)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the request_id of a decision has %zu bytes", len),
-				 errhint("Use 1 to %d bytes, or NULL.", MAX_REQUEST_ID)));
-	hitl_spi_begin(&spi);
-	hitl_spi_write(&keep_query, args);
-	kept = SPI_processed > 0;
-	if (!kept)
-	{
-		hitl_spi_run(&kept_query, args, GetLatestSnapshot(), 1);
-		if (SPI_processed > 0)
-			existing = DatumGetCString(DirectFunctionCall1(uuid_out,
-														   hitl_spi_value(0, 1, &isnull)));
-	}
-	if (!kept)
-		ereport(ERROR,
-				(errcode(ERRCODE_UNIQUE_VIOLATION),
-				 errmsg("request \"%s\" of workflow \"%s\" was submitted before",
-						hitl_clip(TextDatumGetCString(request_id)),
-						TextDatumGetCString(workflow)),
-				 existing ? errdetail("Its decision is %s.", existing) : 0,
-				 errhint("hitl.submit() returns the existing decision.")));
-	hitl_spi_end(&spi);
+	if (take_key(workflow, request_id, decision))
+		return;
+	known = look_up(workflow, request_id, &existing);
+	if (known && memcmp(&existing, DatumGetUUIDP(decision),
+						sizeof(existing)) == 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_UNIQUE_VIOLATION),
+			 errmsg("request \"%s\" of workflow \"%s\" was submitted before",
+					hitl_clip(TextDatumGetCString(request_id)),
+					TextDatumGetCString(workflow)),
+			 known ? errdetail("Its decision is %s.",
+							   DatumGetCString(DirectFunctionCall1(uuid_out,
+																   UUIDPGetDatum(&existing)))) : 0,
+			 errhint("hitl.submit() returns the existing decision.")));
 }

@@ -48,10 +48,11 @@ LEFT JOIN pg_roles r ON r.oid = a.grantee
 WHERE p.pronamespace = 'hitl'::regnamespace AND NOT (p.provolatile = 'i' AND p.proparallel = 's')
 GROUP BY p.oid
 ORDER BY 2 NULLS FIRST, p.oid::regprocedure::text COLLATE "C";
-SELECT string_agg(DISTINCT r.rolname, ' ') AS may_call_statistics
+SELECT p.proname = 'digest' AS digest, string_agg(DISTINCT r.rolname, ' ') AS may_call_statistics
 FROM pg_proc p, aclexplode(p.proacl) a JOIN pg_roles r ON r.oid = a.grantee
 WHERE p.pronamespace = 'hitl'::regnamespace AND a.grantee <> p.proowner
-  AND p.provolatile = 'i' AND p.proparallel = 's';
+  AND p.provolatile = 'i' AND p.proparallel = 's'
+GROUP BY 1 ORDER BY 1;
 -- Group roles, and who is a member of whom.
 SELECT r.rolname, r.rolcanlogin OR r.rolsuper OR r.rolcreaterole OR r.rolcreatedb OR r.rolbypassrls AS powers,
        (SELECT string_agg(g.rolname, ' ') FROM pg_auth_members m JOIN pg_roles g ON g.oid = m.roleid
@@ -203,8 +204,8 @@ SELECT hitl.check();
 SELECT nextval('hitl.task_id_seq');
 SET session_replication_role = replica;
 -- The part of the gate that an INSERT calls says nothing to others.
-SELECT hitl.needs_task(hitl.uuidv7(), 'rol', 0.97, true, now(), 'me', 1, 'auto_approve', 'auto_approve',
-                       '[]', 1::smallint, 0.5, 0);
+SELECT hitl.needs_task(hitl.uuidv7(), 'rol', NULL, 0.97, true, now(), 'me', 1, 'auto_approve', 'auto_approve',
+                       '[]', 1::smallint, 0.5, 0, NULL);
 \set VERBOSITY default
 RESET ROLE;
 SELECT count(*) AS decisions FROM hitl.decision WHERE workflow = 'rol';
