@@ -236,6 +236,7 @@ INSERT INTO hitl.decision (workflow, subject, confidence, signals) VALUES
     ('trg field', 'empty key', 0.9, '{"confidences": {"": 0.1}}');
 SELECT subject, gate_route, reasons FROM pg_temp.said('trg field');
 
+BEGIN;
 SELECT hitl.create_workflow('trg ocr', 'trg'), hitl.create_workflow('trg step', 'trg'),
        hitl.set_policy('trg step', upper => 0.8, lower => 0.1, audit_rate_approve => 0, audit_rate_reject => 0,
                        step_limit => 0.6);
@@ -270,6 +271,7 @@ SELECT hitl.uuid_floor('2001-02-02'::timestamptz + make_interval(secs => i)), 't
        hitl.uuid_floor('2001-02-01'::timestamptz + make_interval(secs => i))
 FROM unnest('{0,62,63,64,65,70}'::int[]) AS i;
 SELECT subject, gate_route, reasons FROM pg_temp.said('trg step') WHERE subject ~ '^after \d';
+ROLLBACK;
 
 --
 -- Required context
