@@ -62,7 +62,10 @@ GRANT EXECUTE ON FUNCTION hitl.check(), hitl.doctor() TO hitl_lead;
 GRANT EXECUTE ON FUNCTION hitl.policy_diff(text, int, int), hitl.explain(uuid) TO hitl_viewer;
 GRANT EXECUTE ON FUNCTION hitl.decision_path(uuid) TO hitl_viewer, hitl_application;
 GRANT EXECUTE ON FUNCTION hitl.digest(jsonb) TO hitl_application;
-GRANT EXECUTE ON FUNCTION hitl.draw_audit(text, int, timestamptz, timestamptz) TO hitl_lead;
+GRANT EXECUTE ON FUNCTION hitl.draw_audit(text, int, timestamptz, timestamptz),
+    hitl.replay(text, timestamptz, timestamptz, int, float8, float8, float8, float8, float8, float8,
+                float8, float8, boolean, text[])
+    TO hitl_lead;
 
 GRANT EXECUTE ON FUNCTION
     hitl.create_queue(text, text, interval),
