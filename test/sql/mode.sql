@@ -393,6 +393,10 @@ SELECT hitl.set_mode('mod approve', 'on_loop'), hitl.set_policy('mod approve', a
 INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('mod approve', 'watched', 0.5);
 SELECT pg_temp.pass('mod approve', '1 day'), pg_temp.settle('mod approve');
 SELECT subject, route, task, outcome, decided_by FROM pg_temp.done('mod approve') WHERE subject = 'watched';
+-- (what a watched workflow sends to review is)
+INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('mod approve', 'on_loop', 'NaN');
+SELECT pg_temp.pass('mod approve', '31 minutes'), pg_temp.settle('mod approve');
+SELECT subject, route, task, outcome, decided_by FROM pg_temp.done('mod approve') WHERE subject = 'on_loop';
 ROLLBACK;
 
 -- The tasks left here are no longer wanted.

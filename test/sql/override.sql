@@ -78,8 +78,8 @@ FROM unnest('{ovr,ovr in,ovr shadow}'::text[]) AS w;
 -- Veto
 --
 
--- By a reviewer of the queue: one act, the outcome is there at once and the
--- task is gone.
+-- G08: by a reviewer of the queue, one act: the outcome is there at once
+-- and the task is gone.
 :watched
 SELECT * FROM pg_temp.now_is(:'id');
 SELECT pg_temp.act('rae', 'veto($1, ''stop it'')', :'id');
@@ -220,7 +220,7 @@ SELECT * FROM pg_temp.now_is(:'id');
 -- Correct
 --
 
--- Of an approval: a reversal, and back; each by one verdict, and all remain.
+-- G13: of an approval, a reversal and back; each by one verdict, and all remain.
 :approved
 SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''fraud'')', :'id');
 SELECT * FROM pg_temp.now_is(:'id');

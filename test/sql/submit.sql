@@ -1,4 +1,5 @@
--- Requests that may come twice: one request, one decision.
+-- G10: applications submit and go on; a request that comes twice makes one
+-- decision.
 \set SHOW_CONTEXT never
 \set ON_ERROR_ROLLBACK on
 
