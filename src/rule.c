@@ -5,14 +5,14 @@
  * A condition is a jsonpath predicate over one document, whose keys are the
  * columns of the decision.  jsonpath cannot run code and cannot write.  What
  * cannot be evaluated (a number compared with a text, a division by zero) is
- * neither true nor false, and counts as fired.
+ * neither true nor false: it counts as fired, and means review.
  *
  * The document holds just the columns that some rule of the workflow names,
  * since to copy a payload that no rule looks at would be most of the cost.
  *
- * Some errors are raised even so (a date compared with a time that has a
- * zone), and some conditions take as long as they like (nested filters over
- * arrays).  An insert must survive both without a subtransaction.  Errors of
+ * Some conditions raise errors even so (a date compared with a time that has a
+ * zone), and some take as long as they like (nested filters over arrays).  An
+ * insert must survive both without a subtransaction.  Errors of
  * the data are caught right here: evaluation computes in memory that is thrown
  * away, and holds nothing else.  Against the endless there is a timer, which
  * cancels the evaluation the way that statement_timeout cancels a statement.
@@ -382,6 +382,8 @@ hitl_rules_apply(const HitlRule *rules, int nrules, uint32 keys,
 		if (found[i] == HOLDS_NOT)
 			continue;
 		take_effect(&rules[i], effects);
+		if (found[i] == UNKNOWN)
+			effects->review = true;
 		if (reasons != NULL && found[i] != FAILED)
 			hitl_reason_add(reasons, "rule", NameStr(rules[i].name),
 							found[i] == HOLDS ? rules[i].reason :

@@ -114,6 +114,7 @@ ROLLBACK;
 
 -- Partitions, one a month (UTC), are made with the first workflow: this month
 -- and the next three.  What fits none lands in the default partition.
+SET timezone = 'UTC';
 SELECT count(*) FILTER (WHERE relname = 'decision_' || to_char(now(), 'YYYY_MM')) AS this_month,
        count(*) FILTER (WHERE relname = 'decision_' || to_char(now() + '3 months', 'YYYY_MM')) AS in_three,
        count(*) FILTER (WHERE relname = 'decision_default') AS "default"

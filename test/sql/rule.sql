@@ -132,5 +132,15 @@ INSERT INTO hitl.decision (workflow, subject, confidence, input) VALUES
 RETURNING subject, route, pg_temp.rules(reasons);
 ROLLBACK;
 
+-- What cannot be evaluated means review, for a rule that is only recorded too.
+BEGIN;
+SELECT hitl.create_workflow('rul3', queue => 'rul');
+SELECT hitl.set_policy('rul3', upper => 0.5, lower => 0, audit_rate_approve => 0);
+SELECT hitl.set_rule('rul3', 'odd', '$.signals.n > 1', route => NULL);
+INSERT INTO hitl.decision (workflow, confidence, signals) VALUES
+    ('rul3', 0.9, '{"n": 2}'), ('rul3', 0.9, '{"n": 1}'), ('rul3', 0.9, '{"n": "2"}')
+RETURNING signals, route, pg_temp.rules(reasons);
+ROLLBACK;
+
 SELECT count(*) AS violations FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision
 WHERE d.workflow = 'rul';
