@@ -228,6 +228,8 @@ is_there(const HitlPath *path, const HitlRow *row)
 	JsonbValue	value;
 	Jsonb	   *jsonb;
 
+	if (path->key == HITL_KEY_REVERSIBLE)
+		return true;			/* what is not known is stored as false */
 	if (row->isnull[path->key])
 		return false;
 	if (hitl_key[path->key].type == TEXTOID)

@@ -120,7 +120,9 @@ push_column(JsonbParseState **state, Oid type, Datum datum, bool isnull)
 {
 	JsonbValue	value = {.type = jbvNull};
 
-	if (!isnull)
+	if (isnull && type == BOOLOID)	/* reversible: will be stored as false */
+		value = (JsonbValue) {.type = jbvBool, .val.boolean = false};
+	else if (!isnull)
 		switch (type)
 		{
 			case TEXTOID:
