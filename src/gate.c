@@ -325,6 +325,20 @@ can_write_slot(const TriggerData *trigdata, const HitlColumns *map)
 		slot->tts_nvalid == RelationGetNumberOfAttributes(trigdata->tg_relation);
 }
 
+/*
+ * Ends the trigger with the tuple that it got.  Where the slot is virtual that
+ * tuple is a copy made for us, which the server forgets to free when a trigger
+ * returns it: a statement of a million rows would keep a million of them.
+ * Nobody looks at it any more, for no trigger follows.
+ */
+static Datum
+give_back(HeapTuple tuple, bool in_place)
+{
+	if (in_place)
+		heap_freetuple(tuple);
+	return PointerGetDatum(tuple);
+}
+
 Datum
 hitl_gate(PG_FUNCTION_ARGS)
 {
@@ -376,7 +390,7 @@ hitl_gate(PG_FUNCTION_ARGS)
 		if (mine->needs_more)
 			make_wish(id)->ungated = true;
 		remember(mine, v, n, in_place);
-		return PointerGetDatum(tuple);
+		return give_back(tuple, in_place);
 	}
 
 	hitl_stamp(map, values, nulls, v, n, &given);
@@ -385,9 +399,9 @@ hitl_gate(PG_FUNCTION_ARGS)
 		wish_for(id, &given.effects);
 	remember(mine, v, n, in_place);
 	hitl_columns_put(map, v, n, values, nulls);
-	if (!in_place)
-		tuple = form_tuple(tuple, tupdesc, values, nulls);
-	return PointerGetDatum(tuple);
+	if (in_place)
+		return give_back(tuple, in_place);
+	return PointerGetDatum(form_tuple(tuple, tupdesc, values, nulls));
 }
 
 /*
