@@ -8,16 +8,14 @@ COMMENT ON FUNCTION hitl.gate()
     IS 'trigger: validates a decision, applies the policy, draws the audit lottery, stamps the row';
 
 -- Runs between the storing of the row and its AFTER trigger, still in the
--- order of the rows: the place to see that nobody changed the stamp.
-CREATE FUNCTION hitl.needs_task(
-    id uuid, workflow text, request_id text, confidence float8, reversible boolean,
-    created_at timestamptz, created_by name, policy_version int,
-    gate_route text, route text, reasons jsonb, lane smallint,
-    audit_u float8, propensity float8, challenger_route text)
+-- order of the rows: the place to see that nobody changed the stamp.  It is
+-- given as little as possible, for the server reads and compiles the condition
+-- anew in each statement.
+CREATE FUNCTION hitl.needs_task(id uuid)
 RETURNS boolean
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'hitl_needs_task';
-COMMENT ON FUNCTION hitl.needs_task(uuid, text, text, float8, boolean, timestamptz, name, int, text, text, jsonb, smallint, float8, float8, text)
+COMMENT ON FUNCTION hitl.needs_task(uuid)
     IS 'condition of the trigger enqueue: whether there is more to do for the row just stored, a task or a request_id; ZH006 if the row is not as the gate stamped it';
 
 CREATE FUNCTION hitl.enqueue()
@@ -31,10 +29,7 @@ CREATE TRIGGER gate BEFORE INSERT ON hitl.decision
     FOR EACH ROW EXECUTE FUNCTION hitl.gate();
 CREATE TRIGGER enqueue AFTER INSERT ON hitl.decision
     FOR EACH ROW
-    WHEN (hitl.needs_task(NEW.id, NEW.workflow, NEW.request_id, NEW.confidence, NEW.reversible,
-                          NEW.created_at, NEW.created_by, NEW.policy_version,
-                          NEW.gate_route, NEW.route, NEW.reasons, NEW.lane,
-                          NEW.audit_u, NEW.propensity, NEW.challenger_route))
+    WHEN (hitl.needs_task(NEW.id))
     EXECUTE FUNCTION hitl.enqueue();
 ALTER TABLE hitl.decision ENABLE ALWAYS TRIGGER gate;
 ALTER TABLE hitl.decision ENABLE ALWAYS TRIGGER enqueue;

@@ -26,8 +26,7 @@ GRANT SELECT (id, created_at, decision, kind, reviewer, action, output, code, fi
 GRANT EXECUTE ON FUNCTION hitl.uuidv7(), hitl.actor(), hitl.find_request(text, text),
     hitl.submit(text, jsonb, jsonb, float8, text, text, text, text, jsonb, jsonb, jsonb, numeric,
                 boolean, jsonb, text, text[], uuid),
-    hitl.needs_task(uuid, text, text, float8, boolean, timestamptz, name, int, text, text, jsonb,
-                    smallint, float8, float8, text)
+    hitl.needs_task(uuid)
     TO hitl_application;
 
 -- Reviewers, and those who act for them.

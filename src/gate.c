@@ -44,6 +44,9 @@ typedef struct Stamped
 {
 	bool		pending;
 	bool		needs_more;		/* the trigger afterwards has work */
+	TupleTableSlot *slot;		/* where the row will be when it is stored;
+								 * NULL when the statement is over */
+	const HitlColumns *map;
 	Datum		value[NCOLS];
 	bool		isnull[NCOLS];
 	char	   *copies;			/* where values are that had to be copied */
@@ -131,16 +134,50 @@ trigger_depth(void)
 }
 
 /*
+ * The slot lives as long as its statement; then it is forgotten here.
+ */
+static void
+forget_slot(void *arg)
+{
+	TupleTableSlot *slot = arg;
+
+	for (int i = 0; i < stamped_size; i++)
+	{
+		if (stamped[i].slot == slot)
+		{
+			stamped[i].slot = NULL;
+			stamped[i].pending = false;
+		}
+	}
+}
+
+static void
+keep_slot(Stamped *mine, TupleTableSlot *slot)
+{
+	MemoryContextCallback *callback;
+
+	callback = MemoryContextAllocZero(slot->tts_mcxt, sizeof(*callback));
+	callback->func = forget_slot;
+	callback->arg = slot;
+	MemoryContextRegisterResetCallback(slot->tts_mcxt, callback);
+	mine->slot = slot;
+}
+
+/*
  * Keeps what the gate has seen and said, to compare it with the row that is
  * stored.  A stamp that was written into the slot is there as long as the slot
  * has the row.  One that went into a tuple is copied: the tuple may not last.
  */
 static void
-remember(Stamped *mine, const Datum *v, const bool *n, bool in_place)
+remember(Stamped *mine, const TriggerData *trigdata, const HitlColumns *map,
+		 const Datum *v, const bool *n, bool in_place)
 {
 	char	   *to;
 	Size		total = 0;
 
+	if (mine->slot != trigdata->tg_trigslot)
+		keep_slot(mine, trigdata->tg_trigslot);
+	mine->map = map;
 	memcpy(mine->value, v, sizeof(mine->value));
 	memcpy(mine->isnull, n, sizeof(mine->isnull));
 	mine->pending = true;
@@ -175,29 +212,28 @@ remember(Stamped *mine, const Datum *v, const bool *n, bool in_place)
 }
 
 /*
- * Whether a stored row is the one remembered.  The lottery's number tells rows
- * apart, so what is by value comes first: only if all of that agrees, the row
- * is sure to be there still, and the rest may be looked at.
+ * Whether the row that is in the slot now, and was stored, is the one
+ * remembered.
  */
 static bool
-is_as_remembered(const Stamped *mine, const Datum *v, const bool *n)
+is_as_remembered(const Stamped *mine)
 {
-	if (!mine->pending || memcmp(mine->isnull, n, sizeof(mine->isnull)) != 0)
-		return false;
 	for (int i = 0; i < NCOLS; i++)
 	{
-		if (!n[i] && is_by_value(i) && mine->value[i] != v[i])
-			return false;
-	}
-	for (int i = 0; i < NCOLS; i++)
-	{
+		bool		isnull;
+		Datum		value = slot_getattr(mine->slot, mine->map->attnum[i],
+										 &isnull);
 		const char *seen;
 		const char *stored;
 		Size		len;
 
-		if (n[i] || mine->value[i] == v[i] || is_by_value(i))
+		if (isnull != mine->isnull[i])
+			return false;
+		if (isnull || value == mine->value[i])
 			continue;
-		len = bytes_of(i, v[i], &stored);
+		if (is_by_value(i))
+			return false;
+		len = bytes_of(i, value, &stored);
 		if (bytes_of(i, mine->value[i], &seen) != len ||
 			memcmp(seen, stored, len) != 0)
 			return false;
@@ -389,7 +425,7 @@ hitl_gate(PG_FUNCTION_ARGS)
 			SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA;
 		if (mine->needs_more)
 			make_wish(id)->ungated = true;
-		remember(mine, v, n, in_place);
+		remember(mine, trigdata, map, v, n, in_place);
 		return give_back(tuple, in_place);
 	}
 
@@ -397,7 +433,7 @@ hitl_gate(PG_FUNCTION_ARGS)
 	mine->needs_more = given.needs_task || !n[COL_REQUEST_ID];
 	if (given.needs_task)
 		wish_for(id, &given.effects);
-	remember(mine, v, n, in_place);
+	remember(mine, trigdata, map, v, n, in_place);
 	hitl_columns_put(map, v, n, values, nulls);
 	if (in_place)
 		return give_back(tuple, in_place);
@@ -406,21 +442,19 @@ hitl_gate(PG_FUNCTION_ARGS)
 
 /*
  * Runs right after a row was stored, at the depth of the statement, one less
- * than that of its triggers.
+ * than that of its triggers.  Of the row only the id is given; the rest is
+ * still in the slot in which the gate saw it.
  */
 Datum
 hitl_needs_task(PG_FUNCTION_ARGS)
 {
 	Stamped    *mine = stamped_at(trigger_depth() + 1);
-	Datum		v[NCOLS];
-	bool		n[NCOLS];
 
-	for (int i = 0; i < NCOLS; i++)
-	{
-		v[i] = PG_GETARG_DATUM(i);
-		n[i] = PG_ARGISNULL(i);
-	}
-	if (!is_as_remembered(mine, v, n))
+	if (!mine->pending || PG_ARGISNULL(0) ||
+		memcmp(PG_GETARG_UUID_P(0),
+			   DatumGetUUIDP(slot_getattr(mine->slot, mine->map->attnum[COL_ID],
+										  &fcinfo->isnull)), UUID_LEN) != 0 ||
+		!is_as_remembered(mine))
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_GATE_OWNED),
 				 errmsg("a decision was stored otherwise than the gate stamped it"),

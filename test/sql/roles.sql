@@ -204,8 +204,7 @@ SELECT hitl.check();
 SELECT nextval('hitl.task_id_seq');
 SET session_replication_role = replica;
 -- The part of the gate that an INSERT calls says nothing to others.
-SELECT hitl.needs_task(hitl.uuidv7(), 'rol', NULL, 0.97, true, now(), 'me', 1, 'auto_approve', 'auto_approve',
-                       '[]', 1::smallint, 0.5, 0, NULL);
+SELECT hitl.needs_task(hitl.uuidv7());
 \set VERBOSITY default
 RESET ROLE;
 SELECT count(*) AS decisions FROM hitl.decision WHERE workflow = 'rol';
