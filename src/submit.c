@@ -2,46 +2,53 @@
  * submit.c
  *		A request that comes again gets the answer that it got before.
  *
- * hitl.submit() asks here first.  If the key is free it is taken at once, for
- * a decision whose id is chosen now: whoever comes with the same key waits for
- * this transaction, and finds it free again if that is rolled back.  The next
- * decision that this session inserts then gets this id.
+ * The row of hitl.request is what others wait for, until the transaction that
+ * wrote it is over.  Before there is one, a lock on the key does: it is held
+ * from when hitl.submit() looks for the key to the end of its INSERT, so each
+ * session has at most one, however many requests its transaction has.
  *
- * A key that another session has taken and not committed is waited for before
- * anything is written, so that the answer is found at every isolation level.
- * It is looked for as of now: it exists, even if the transaction is too old to
- * see it in the table.
+ * What is looked for is looked for as of now, rows that are not committed
+ * included: the answer exists, even if the transaction is too old to see it in
+ * the table.
  */
 #include "hitl.h"
 
 #include "access/htup_details.h"
 #include "access/table.h"
-#include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
 #include "storage/lmgr.h"
+#include "storage/lock.h"
 #include "tcop/utility.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/datum.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
+#include "utils/resowner.h"
 #include "utils/snapmgr.h"
+#include "utils/uuid.h"
 
 #include "cache.h"
 #include "people.h"
 #include "stamp.h"
 #include "store.h"
 #include "submit.h"
-#include "uuid.h"
+
+/* override.c uses 8 */
+#define LOCK_CLASS	9
 
 /* longest key, in bytes: it goes into an index */
 #define MAX_REQUEST_ID	512
 
 /* columns of the answer */
 #define ANSWER_NATTS	3
+
+static LOCKTAG locked;			/* the key that we have locked, */
+static LocalTransactionId locked_in = InvalidLocalTransactionId;	/* and when */
 
 PG_FUNCTION_INFO_V1(hitl_find_request);
 
@@ -55,12 +62,67 @@ static HitlQuery decision_query = {
 
 static HitlQuery keep_query = {
 	.text =
-	"INSERT INTO hitl.request AS r (workflow, request_id, decision)"
-	" VALUES ($1, $2, $3)"
-	" ON CONFLICT (workflow, request_id) DO NOTHING",
+	"INSERT INTO hitl.request (workflow, request_id, decision)"
+	" VALUES ($1, $2, $3)",
 	.nargs = 3,
 	.argtypes = {TEXTOID, TEXTOID, UUIDOID}
 };
+
+static uint32
+hash_of(Datum value, uint32 seed)
+{
+	text	   *string = DatumGetTextPP(value);
+
+	return hash_combine(seed,
+						hash_bytes((unsigned char *) VARDATA_ANY(string),
+								   VARSIZE_ANY_EXHDR(string)));
+}
+
+/*
+ * The lock on a key, one at a time.  It belongs to the transaction, so that it
+ * outlives a savepoint that is rolled back and is known here as held.
+ */
+static void
+unlock(void)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+
+	if (locked_in != InvalidLocalTransactionId &&
+		locked_in == hitl_local_xid())
+	{
+		CurrentResourceOwner = TopTransactionResourceOwner;
+		(void) LockRelease(&locked, ExclusiveLock, false);
+		CurrentResourceOwner = owner;
+	}
+	locked_in = InvalidLocalTransactionId;
+}
+
+static void
+lock(Datum workflow, Datum request_id)
+{
+	ResourceOwner owner = CurrentResourceOwner;
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, hash_of(workflow, 1),
+						 hash_of(request_id, hash_of(workflow, 2)),
+						 LOCK_CLASS);
+	if (locked_in == hitl_local_xid() &&
+		memcmp(&tag, &locked, sizeof(tag)) == 0)
+		return;
+	unlock();
+	CurrentResourceOwner = TopTransactionResourceOwner;
+	PG_TRY();
+	{
+		(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	}
+	PG_FINALLY();
+	{
+		CurrentResourceOwner = owner;
+	}
+	PG_END_TRY();
+	locked = tag;
+	locked_in = hitl_local_xid();
+}
 
 /*
  * The decision that has this key, as of now.  A transaction that has taken it
@@ -101,27 +163,6 @@ look_up(Datum workflow, Datum request_id, pg_uuid_t *decision)
 	return found;
 }
 
-/* whether the key was free */
-static bool
-take_key(Datum workflow, Datum request_id, Datum decision)
-{
-	Datum		args[3] = {workflow, request_id, decision};
-	size_t		len = VARSIZE_ANY_EXHDR(DatumGetTextPP(request_id));
-	HitlSpi		spi;
-	bool		result;
-
-	if (len == 0 || len > MAX_REQUEST_ID)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the request_id of a decision has %zu bytes", len),
-				 errhint("Use 1 to %d bytes, or NULL.", MAX_REQUEST_ID)));
-	hitl_spi_begin(&spi);
-	hitl_spi_write(&keep_query, args);
-	result = SPI_processed > 0;
-	hitl_spi_end(&spi);
-	return result;
-}
-
 /*
  * Who may read the decision of another may be given it; as row security says.
  */
@@ -137,7 +178,8 @@ may_see(const char *created_by, const HitlWorkflow *workflow)
 
 /*
  * The decision made of this request: id, route, reasons.  NULL if there is
- * none; then the next decision of this session will be the one.
+ * none; then others who ask wait until this session has inserted it, or asks
+ * for another.
  */
 Datum
 hitl_find_request(PG_FUNCTION_ARGS)
@@ -159,16 +201,14 @@ hitl_find_request(PG_FUNCTION_ARGS)
 		elog(ERROR, "return type must be a row type");
 	PreventCommandIfReadOnly("hitl.submit()");
 	(void) hitl_require_workflow(workflow, false);
-	/* as an INSERT has, before it makes an id: audits are drawn below it */
-	LockRelationOid(hitl_relation_oid("decision"), RowExclusiveLock);
-	while (!look_up(workflow, request_id, &id))
+
+	/* without the lock first: our own request needs none */
+	if (!look_up(workflow, request_id, &id))
 	{
-		hitl_uuid_promise(&id);
-		if (take_key(workflow, request_id, arg))
-		{
-			CommandCounterIncrement();
+		lock(workflow, request_id);
+		if (!look_up(workflow, request_id, &id))
 			PG_RETURN_NULL();
-		}
+		unlock();
 	}
 
 	hitl_spi_begin(&spi);
@@ -194,28 +234,34 @@ hitl_find_request(PG_FUNCTION_ARGS)
 }
 
 /*
- * Keeps the key under which the application will know the decision again.  If
- * it was taken by hitl.submit() for this very decision, it is there already.
+ * Keeps the key under which the application will know the decision again.
  */
 void
 hitl_request_keep(Datum workflow, Datum request_id, Datum decision)
 {
+	Datum		args[3] = {workflow, request_id, decision};
+	size_t		len = VARSIZE_ANY_EXHDR(DatumGetTextPP(request_id));
 	pg_uuid_t	existing;
-	bool		known;
+	HitlSpi		spi;
 
-	if (take_key(workflow, request_id, decision))
-		return;
-	known = look_up(workflow, request_id, &existing);
-	if (known && memcmp(&existing, DatumGetUUIDP(decision),
-						sizeof(existing)) == 0)
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_UNIQUE_VIOLATION),
-			 errmsg("request \"%s\" of workflow \"%s\" was submitted before",
-					hitl_clip(TextDatumGetCString(request_id)),
-					TextDatumGetCString(workflow)),
-			 known ? errdetail("Its decision is %s.",
-							   DatumGetCString(DirectFunctionCall1(uuid_out,
-																   UUIDPGetDatum(&existing)))) : 0,
-			 errhint("hitl.submit() returns the existing decision.")));
+	if (len == 0 || len > MAX_REQUEST_ID)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("the request_id of a decision has %zu bytes", len),
+				 errhint("Use 1 to %d bytes, or NULL.", MAX_REQUEST_ID)));
+	lock(workflow, request_id);
+	if (look_up(workflow, request_id, &existing))
+		ereport(ERROR,
+				(errcode(ERRCODE_UNIQUE_VIOLATION),
+				 errmsg("request \"%s\" of workflow \"%s\" was submitted before",
+						hitl_clip(TextDatumGetCString(request_id)),
+						TextDatumGetCString(workflow)),
+				 errdetail("Its decision is %s.",
+						   DatumGetCString(DirectFunctionCall1(uuid_out,
+															   UUIDPGetDatum(&existing)))),
+				 errhint("hitl.submit() returns the existing decision.")));
+	hitl_spi_begin(&spi);
+	hitl_spi_write(&keep_query, args);
+	hitl_spi_end(&spi);
+	unlock();
 }

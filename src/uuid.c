@@ -33,13 +33,6 @@
  */
 #define MAX_LEAD	(UINT64CONST(10000) << 12)
 
-/* how long an identifier can be promised, in microseconds */
-#define MAX_PROMISE		USECS_PER_SEC
-
-static pg_uuid_t promised;
-static TimestampTz promised_at;
-static LocalTransactionId promised_in = InvalidLocalTransactionId;
-
 PG_FUNCTION_INFO_V1(hitl_uuidv7);
 PG_FUNCTION_INFO_V1(hitl_uuid_time);
 PG_FUNCTION_INFO_V1(hitl_uuid_floor);
@@ -74,10 +67,11 @@ hitl_uuid_get_time(const pg_uuid_t *uuid, TimestampTz *result)
 	return true;
 }
 
-static void
-make(pg_uuid_t *uuid)
+Datum
+hitl_uuidv7(PG_FUNCTION_ARGS)
 {
 	static uint64 last = 0;		/* milliseconds and fraction as one number */
+	pg_uuid_t  *uuid = palloc(sizeof(pg_uuid_t));
 	int64		usecs = GetCurrentTimestamp() + UNIX_EPOCH_OFFSET;
 	uint64		ticks;
 
@@ -93,40 +87,6 @@ make(pg_uuid_t *uuid)
 	put_time(uuid, ticks >> 12, ticks & 0xfff);
 	hitl_random_bytes(uuid->data + 8, 8);
 	uuid->data[8] = (uuid->data[8] & 0x3f) | 0x80;
-}
-
-void
-hitl_uuid_promise(pg_uuid_t *uuid)
-{
-	make(uuid);
-	promised = *uuid;
-	promised_at = GetCurrentTimestamp();
-	promised_in = hitl_local_xid();
-}
-
-/*
- * A promise is kept once, and not when its time, which will be that of the
- * decision, has long passed.
- */
-static bool
-keep_promise(pg_uuid_t *uuid)
-{
-	bool		valid = promised_in == hitl_local_xid() &&
-		GetCurrentTimestamp() - promised_at < MAX_PROMISE;
-
-	promised_in = InvalidLocalTransactionId;
-	if (valid)
-		*uuid = promised;
-	return valid;
-}
-
-Datum
-hitl_uuidv7(PG_FUNCTION_ARGS)
-{
-	pg_uuid_t  *uuid = palloc(sizeof(pg_uuid_t));
-
-	if (promised_in == InvalidLocalTransactionId || !keep_promise(uuid))
-		make(uuid);
 	PG_RETURN_UUID_P(uuid);
 }
 
