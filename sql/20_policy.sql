@@ -100,7 +100,7 @@ COMMENT ON COLUMN hitl.policy.step_limit IS 'an earlier step of the case with le
 COMMENT ON COLUMN hitl.policy.required_context IS 'what a decision must bring to be automatic: dotted paths that begin with a column, as in context.policy; empty: nothing';
 COMMENT ON COLUMN hitl.policy.irreversible IS 'what cannot be undone always goes to review';
 COMMENT ON COLUMN hitl.policy.on_invalid IS 'a confidence that is no number from 0 to 1: review, or error (the insert fails); a missing one is always reviewed';
-COMMENT ON COLUMN hitl.policy.on_timeout IS 'when the last step of escalation is over: hold (a person must decide), approve or reject';
+COMMENT ON COLUMN hitl.policy.on_timeout IS 'when the resolution clock has run out and no step of escalation is left: hold (a person must decide), reject, or approve, which still holds what cannot be undone and what anything but the thresholds sent to a person';
 COMMENT ON COLUMN hitl.policy.veto_window IS 'how long a decision that mode on_loop let through can be vetoed, up to 100 years';
 COMMENT ON COLUMN hitl.policy.queue IS 'where its reviews go; NULL: to the queue of the workflow';
 COMMENT ON COLUMN hitl.policy.sla IS 'the clocks of its reviews; NULL: those of the workflow';

@@ -8,9 +8,10 @@ COMMENT ON FUNCTION hitl.veto(uuid, text, text)
     IS 'stops a proposal: one that took effect and is open to a veto, by a reviewer of its queue or a lead; one that waits for review, by a lead; returns the outcome, rejected; ZH003 when the time is over or it is decided, 55000 when its route knows no veto, ZH005 for one''s own, ZH012 when not a member';
 
 CREATE FUNCTION hitl.correct(
-    decision uuid, output jsonb, code text, note text, reviewer text DEFAULT NULL)
+    decision uuid, output jsonb, code text, note text, reviewer text DEFAULT NULL,
+    outcome text DEFAULT NULL)
 RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'hitl_correct';
-COMMENT ON FUNCTION hitl.correct(uuid, jsonb, text, text, text)
-    IS 'undoes an outcome, on record: with an output it becomes amended, with NULL approved and amended become rejected and rejected becomes approved; by a reviewer of the queue or a lead; returns the new outcome; an open audit of the decision ends with it; 55000 when there is no outcome yet';
+COMMENT ON FUNCTION hitl.correct(uuid, jsonb, text, text, text, text)
+    IS 'corrects an outcome, on record: with an output it becomes amended, without rejected, or approved where outcome says so; by a reviewer of the queue whose tier is that of whoever decided, or a lead; returns the new outcome; an open task of the decision ends with it; ZH003 when that is the outcome already, 55000 when there is none yet, ZH012 when not a member or of a lower tier';

@@ -191,6 +191,11 @@ SECURITY DEFINER SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     PERFORM hitl.require_name('reviewer', name);
+    IF name IN ('clock', 'policy') THEN
+        RAISE EXCEPTION 'a reviewer cannot be named "%"', name
+            USING ERRCODE = 'reserved_name',
+                  HINT = 'Verdicts and outcomes would not tell the person from the clock or the policy.';
+    END IF;
     IF tier IS NULL OR tier < 1 OR max_open IS NULL OR max_open < 1 THEN
         RAISE EXCEPTION 'tier % and max_open % of reviewer "%" must be 1 or more',
                         coalesce(tier::text, 'NULL'), coalesce(max_open::text, 'NULL'), name

@@ -25,8 +25,8 @@ COMMENT ON COLUMN hitl.outcome.route IS 'auto_approve, auto_reject, review, moni
 COMMENT ON COLUMN hitl.outcome.decided_at IS 'when the outcome came about; NULL while pending';
 
 -- A label says whether the AI was right.  Only decisions that were chosen by
--- chance, or all alike, have one: a veto or a correction of others would count
--- wrong ones more often than right ones.  A decision in the frame of later
+-- chance, or all alike, have one: a veto or a correction of others, or of what
+-- time decided, would count wrong ones more often than right ones.  A decision in the frame of later
 -- draws had a chance in each, whether picked or not.  Decisions that could not
 -- be audited (propensity 0) stand for no others and are counted apart.
 CREATE VIEW hitl.label WITH (security_invoker = true, security_barrier = true) AS
@@ -40,7 +40,9 @@ SELECT d.id, d.created_at, d.workflow, d.model, d.policy_version, d.route, d.rea
                                                 AND d.id >= w.since AND d.id < w.until)),
                           d.propensity) END AS propensity,
        CASE WHEN v.outcome IS NOT NULL
-                 AND (d.route = 'review' OR d.audit_u < d.propensity
+                 AND (d.route = 'review' AND NOT EXISTS (SELECT FROM hitl.verdict t
+                                                         WHERE t.decision = d.id AND t.action = 'timeout')
+                      OR d.route <> 'review' AND d.audit_u < d.propensity
                       OR EXISTS (SELECT FROM hitl.audit_pick k WHERE k.decision = d.id))
             THEN v.outcome = 'approved' END AS correct,
        CASE WHEN v.outcome IS NULL AND d.route = 'review'

@@ -39,7 +39,7 @@ GRANT EXECUTE ON FUNCTION
     TO hitl_reviewer, hitl_delegate;
 GRANT EXECUTE ON FUNCTION
     hitl.veto(uuid, text, text),
-    hitl.correct(uuid, jsonb, text, text, text)
+    hitl.correct(uuid, jsonb, text, text, text, text)
     TO hitl_reviewer, hitl_delegate, hitl_lead;
 
 -- Viewers: no input, reasoning, alternatives or context.

@@ -512,7 +512,7 @@ hitl_enqueue(PG_FUNCTION_ARGS)
 	if (!n[COL_REQUEST_ID])
 		hitl_request_keep(v[COL_WORKFLOW], v[COL_REQUEST_ID], v[COL_ID]);
 	hitl_stamp_task(hitl_require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW]),
-					v, has_wish ? &wish.effects : NULL);
+					v, n, has_wish ? &wish.effects : NULL);
 	return PointerGetDatum(NULL);
 }
 
@@ -560,7 +560,7 @@ hitl_regate(PG_FUNCTION_ARGS)
 	if (given.needs_task)
 		hitl_stamp_task(hitl_require_workflow(v[COL_WORKFLOW],
 											  n[COL_WORKFLOW]),
-						v, &given.effects);
+						v, n, &given.effects);
 	if (!n[COL_REQUEST_ID])
 		hitl_request_keep(v[COL_WORKFLOW], v[COL_REQUEST_ID], v[COL_ID]);
 	ExecDropSingleTupleTableSlot(slot);

@@ -24,6 +24,10 @@
 
 #include "cache.h"
 #include "judge.h"
+#include "people.h"
+
+/* as many fields are named */
+#define MAX_FIELDS	20
 
 /* longest chain of steps of one case that is looked at */
 #define MAX_STEPS	64
@@ -339,7 +343,9 @@ look_at_fields(Judging *j)
 	JsonbIterator *it;
 	JsonbIteratorToken token;
 	char	   *field = NULL;
+	const char *finding;
 	int			nfields = 0;
+	int			nlow = 0;
 
 	if (!find_signal(j, "confidences", &value) ||
 		value.type != jbvBinary ||
@@ -362,15 +368,19 @@ look_at_fields(Judging *j)
 		if (token != WJB_VALUE)
 			continue;
 		if (to_number(&value, &number) != SIGNAL_NUMBER)
+			finding = "is no number";
+		else if (number >= j->policy->field_limit && number <= 1.0)
+			continue;
+		else
+			finding = number > 1.0 ? compare(number, ">", 1.0) :
+				compare(number, "<", j->policy->field_limit);
+		if (nlow++ < MAX_FIELDS)
 			send_to_review(j, "field_confidence",
-						   psprintf("%s is no number", field));
-		else if (!(number >= j->policy->field_limit && number <= 1.0))
-			send_to_review(j, "field_confidence",
-						   psprintf("%s %s", field,
-									number > 1.0 ? compare(number, ">", 1.0) :
-									compare(number, "<",
-											j->policy->field_limit)));
+						   psprintf("%s %s", hitl_clip(field), finding));
 	}
+	if (nlow > MAX_FIELDS)
+		hitl_reason_add(j->reasons, "field_confidence", NULL,
+						psprintf("and %d more", nlow - MAX_FIELDS));
 	if (nfields == 0)
 		send_to_review(j, "field_confidence",
 					   "signals.confidences has no confidences of fields");

@@ -5,7 +5,7 @@
  * Neither needs a claim.  A veto stops a proposal before or shortly after it
  * takes effect: one that is open to a veto, by a reviewer of its queue or a
  * lead; one that waits for review, by a lead.  A correction reverses or
- * replaces an outcome at any later time.  Both are final verdicts like others
+ * replaces an outcome at any later time, and needs the tier that decided.  Both are final verdicts like others
  * and supersede earlier ones; nothing is taken back from the record.
  *
  * If the decision has an open task, it ends here too, through the one
@@ -42,13 +42,22 @@ static HitlQuery decision_query = {
 	.text =
 	"SELECT d.workflow, d.route, d.created_at, d.created_by, d.output,"
 	"       p.veto_window, v.outcome, v.output, v.action, v.reviewer, v.code,"
-	"       v.note"
+	"       v.note, v.id, v.queue,"
+	"       GREATEST((SELECT r.tier FROM hitl.reviewer r"
+	"                  WHERE r.name OPERATOR(pg_catalog.=) v.reviewer),"
+	"                (SELECT pg_catalog.max(r.tier)"
+	"                   FROM pg_catalog.jsonb_array_elements(d.reasons) x"
+	"                   JOIN hitl.rule r"
+	"                     ON r.workflow OPERATOR(pg_catalog.=) d.workflow"
+	"                    AND r.version OPERATOR(pg_catalog.=) d.policy_version"
+	"                    AND r.name OPERATOR(pg_catalog.=)"
+	"                        (x OPERATOR(pg_catalog.->>) 'rule')))"
 	"  FROM hitl.decision d"
 	"  LEFT JOIN hitl.policy p"
 	"    ON p.workflow OPERATOR(pg_catalog.=) d.workflow"
 	"   AND p.version OPERATOR(pg_catalog.=) d.policy_version"
 	"  LEFT JOIN LATERAL"
-	"       (SELECT outcome, output, action, reviewer, code, note"
+	"       (SELECT id, outcome, output, action, reviewer, code, note, queue"
 	"          FROM hitl.verdict"
 	"         WHERE decision OPERATOR(pg_catalog.=) d.id AND final"
 	"         ORDER BY id DESC LIMIT 1) v ON true"
@@ -62,7 +71,7 @@ enum
 {
 	COL_WORKFLOW = 1, COL_ROUTE, COL_CREATED_AT, COL_CREATED_BY, COL_OUTPUT,
 	COL_VETO_WINDOW, COL_OUTCOME, COL_NEW_OUTPUT, COL_ACTION, COL_REVIEWER,
-	COL_CODE, COL_NOTE
+	COL_CODE, COL_NOTE, COL_VERDICT, COL_QUEUE, COL_TIER
 };
 
 /* a decision and what has become of it so far */
@@ -72,7 +81,11 @@ typedef struct State
 	char	   *route;
 	char	   *created_by;
 	TimestampTz veto_until;
-	char	   *outcome;		/* of the latest verdict; NULL: none */
+	Jsonb	   *proposed;		/* by the AI; NULL: nothing */
+	int32		tier;			/* demanded by rules, or of whoever decided */
+	int64		verdict;		/* the latest; 0: none */
+	char	   *queue;			/* of its task; NULL: none */
+	char	   *outcome;
 	char	   *action;
 	char	   *reviewer;
 	char	   *code;
@@ -85,6 +98,7 @@ typedef struct State
 typedef struct Wanted
 {
 	HitlAction	action;
+	HitlOutcome outcome;
 	pg_uuid_t	decision;
 	Jsonb	   *output;
 	text	   *code;
@@ -148,8 +162,14 @@ read_state(const pg_uuid_t *id, Snapshot snapshot, State *state)
 	state->code = string_column(COL_CODE);
 	state->note = string_column(COL_NOTE);
 	state->new_output = json_column(COL_NEW_OUTPUT);
+	state->proposed = json_column(COL_OUTPUT);
 	state->output = state->outcome && strcmp(state->outcome, "amended") == 0 ?
-		state->new_output : json_column(COL_OUTPUT);
+		state->new_output : state->proposed;
+	value = hitl_spi_value(0, COL_VERDICT, &isnull);
+	state->verdict = isnull ? 0 : DatumGetInt64(value);
+	state->queue = string_column(COL_QUEUE);
+	value = hitl_spi_value(0, COL_TIER, &isnull);
+	state->tier = isnull ? 1 : DatumGetInt32(value);
 	hitl_spi_end(&spi);
 }
 
@@ -209,6 +229,8 @@ check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 {
 	const HitlWorkflow *w = hitl_workflow(NameStr(state->workflow),
 										  strlen(NameStr(state->workflow)));
+	const char *queue;
+	int32		tier;
 
 	if (hitl_actor_is(actor, state->created_by) ||
 		(task && hitl_task_is_own(task, actor)))
@@ -219,17 +241,33 @@ check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 				 errhint("Leave it to somebody else.")));
 	if (is_lead(actor))
 		return;
-	if (w && (hitl_is_member(actor->reviewer, NameStr(w->queue)) ||
-			  hitl_is_member(actor->reviewer, NameStr(w->policy->queue))))
-		return;
-	if (task && hitl_is_member(actor->reviewer, NameStr(task->queue)))
-		return;
-	ereport(ERROR,
-			(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
-			 errmsg("reviewer \"%s\" is not a member of the queue of decision %s",
-					NameStr(actor->reviewer->name),
-					id_text(&wanted->decision)),
-			 errhint("An admin lets them join by hitl.join_queue(), or a lead does it.")));
+
+	/* where it is, or was decided, or would have gone */
+	if (task)
+		queue = NameStr(task->queue);
+	else if (state->queue)
+		queue = state->queue;
+	else if (w && NameStr(w->policy->queue)[0])
+		queue = NameStr(w->policy->queue);
+	else
+		queue = w ? NameStr(w->queue) : "";
+	if (!hitl_is_member(actor->reviewer, queue))
+		ereport(ERROR,
+				(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
+				 errmsg("reviewer \"%s\" is not a member of queue \"%s\" of decision %s",
+						NameStr(actor->reviewer->name), queue,
+						id_text(&wanted->decision)),
+				 errhint("An admin lets them join by hitl.join_queue(), or a lead does it.")));
+
+	/* a veto only stops, so it may come from every member */
+	tier = task ? Max(task->tier, state->tier) : state->tier;
+	if (wanted->action != HITL_VETO && actor->reviewer->tier < tier)
+		ereport(ERROR,
+				(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
+				 errmsg("reviewer \"%s\" has tier %d, and decision %s needs tier %d",
+						NameStr(actor->reviewer->name), actor->reviewer->tier,
+						id_text(&wanted->decision), tier),
+				 errhint("Leave it to a reviewer of that tier, or to a lead.")));
 }
 
 static bool
@@ -290,32 +328,40 @@ check_veto(const HitlActor *actor, const Wanted *wanted, const State *state,
 }
 
 /*
- * A correction with an output makes the outcome "amended", one without
- * reverses it.
+ * A correction says which outcome is right, so that two people who undo the
+ * same wrong one do not undo each other.
  */
-static HitlOutcome
+static void
 check_correction(const Wanted *wanted, const State *state)
 {
+	const char *id = id_text(&wanted->decision);
 	const char *outcome = outcome_now(state);
 
 	if (outcome == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("decision %s has no outcome to correct",
-						id_text(&wanted->decision)),
+				 errmsg("decision %s has no outcome to correct", id),
 				 has_route(state, HITL_OBSERVE) ?
 				 errhint("In mode \"shadow\" nothing takes effect.") :
 				 errhint("It waits for review: claim its task, or veto it.")));
-	if (wanted->output == NULL)
-		return strcmp(outcome, hitl_outcome_name(HITL_REJECTED)) == 0 ?
-			HITL_APPROVED : HITL_REJECTED;
-	if (strcmp(outcome, hitl_outcome_name(HITL_REJECTED)) != 0 &&
-		same_json(state->output, wanted->output))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("the corrected output of decision %s is the one in effect",
-						id_text(&wanted->decision))));
-	return HITL_AMENDED;
+	if (wanted->outcome == HITL_AMENDED)
+	{
+		if (same_json(state->proposed, wanted->output))
+			ereport(ERROR,
+					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+					 errmsg("the corrected output of decision %s is the proposed one", id),
+					 errhint("Leave the output NULL and give outcome => 'approved'.")));
+		if (strcmp(outcome, hitl_outcome_name(HITL_AMENDED)) != 0 ||
+			!same_json(state->output, wanted->output))
+			return;
+	}
+	else if (strcmp(outcome, hitl_outcome_name(wanted->outcome)) != 0)
+		return;
+	ereport(ERROR,
+			(errcode(ERRCODE_HITL_ALREADY_DECIDED),
+			 errmsg("decision %s is %s already", id, outcome),
+			 wanted->outcome == HITL_REJECTED ?
+			 errhint("To reverse a rejection give outcome => 'approved'.") : 0));
 }
 
 /*
@@ -333,7 +379,27 @@ was_given(const HitlActor *actor, const Wanted *wanted, const State *state)
 		strcmp(state->reviewer, name) == 0 &&
 		same_string(state->code, wanted->code) &&
 		same_string(state->note, wanted->note) &&
+		strcmp(state->outcome, hitl_outcome_name(wanted->outcome)) == 0 &&
 		same_json(state->new_output, wanted->output);
+}
+
+/*
+ * What is decided is seen as it is now.  A transaction that keeps an older
+ * snapshot must not decide over what it cannot see.
+ */
+static void
+check_snapshot(const Wanted *wanted, const State *state, Snapshot snapshot)
+{
+	State		before;
+
+	if (!IsolationUsesXactSnapshot())
+		return;
+	read_state(&wanted->decision, snapshot, &before);
+	if (before.verdict != state->verdict)
+		ereport(ERROR,
+				(errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				 errmsg("could not serialize access due to concurrent update"),
+				 errhint("Repeat the transaction.")));
 }
 
 static void
@@ -358,6 +424,7 @@ override(const Wanted *wanted, text *reviewer)
 	transition.act = HITL_ACT_OVERRIDE;
 	transition.actor = actor;
 	transition.action = wanted->action;
+	transition.outcome = wanted->outcome;
 	transition.output = wanted->output;
 	transition.code = wanted->code;
 	transition.note = wanted->note;
@@ -375,7 +442,7 @@ override(const Wanted *wanted, text *reviewer)
 		CHECK_FOR_INTERRUPTS();
 		snapshot = RegisterSnapshot(GetTransactionSnapshot());
 		transition.now = GetCurrentTimestamp();
-		read_state(&wanted->decision, snapshot, &state);
+		read_state(&wanted->decision, GetLatestSnapshot(), &state);
 		has_task = find_task(&desk, &wanted->decision, snapshot, &task);
 		check_person(&actor, wanted, &state, has_task ? &task : NULL);
 		if (was_given(&actor, wanted, &state))
@@ -384,7 +451,7 @@ override(const Wanted *wanted, text *reviewer)
 			hitl_desk_close(&desk);
 			return cstring_to_text(state.outcome);
 		}
-		transition.outcome = HITL_REJECTED;
+		check_snapshot(wanted, &state, snapshot);
 		if (wanted->action == HITL_VETO)
 			check_veto(&actor, wanted, &state, transition.now);
 		else
@@ -392,7 +459,7 @@ override(const Wanted *wanted, text *reviewer)
 			hitl_check_code(wanted->action, wanted->code,
 							hitl_workflow(NameStr(state.workflow),
 										  strlen(NameStr(state.workflow))));
-			transition.outcome = check_correction(wanted, &state);
+			check_correction(wanted, &state);
 		}
 		written = HITL_WRITTEN;
 		if (has_task)
@@ -435,12 +502,34 @@ hitl_veto(PG_FUNCTION_ARGS)
 
 	decision_arg(fcinfo, &wanted);
 	wanted.action = HITL_VETO;
+	wanted.outcome = HITL_REJECTED;
 	wanted.note = text_arg(fcinfo, 1);
 	hitl_check_note(HITL_VETO, wanted.note, true);
 	PG_RETURN_TEXT_P(override(&wanted, text_arg(fcinfo, 2)));
 }
 
-/* decision, output, code, note, reviewer */
+static HitlOutcome
+outcome_arg(text *given, bool has_output)
+{
+	char	   *name;
+
+	if (given == NULL)
+		return has_output ? HITL_AMENDED : HITL_REJECTED;
+	name = text_to_cstring(given);
+	for (HitlOutcome outcome = HITL_APPROVED; outcome <= HITL_AMENDED; outcome++)
+	{
+		if (strcmp(name, hitl_outcome_name(outcome)) == 0 &&
+			has_output == (outcome == HITL_AMENDED))
+			return outcome;
+	}
+	ereport(ERROR,
+			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			 errmsg("outcome \"%s\" is not possible %s an output",
+					hitl_clip(name), has_output ? "with" : "without"),
+			 errhint("With an output it is amended, without it is rejected or approved.")));
+}
+
+/* decision, output, code, note, reviewer, outcome */
 Datum
 hitl_correct(PG_FUNCTION_ARGS)
 {
@@ -451,6 +540,7 @@ hitl_correct(PG_FUNCTION_ARGS)
 	wanted.output = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1);
 	wanted.code = text_arg(fcinfo, 2);
 	wanted.note = text_arg(fcinfo, 3);
+	wanted.outcome = outcome_arg(text_arg(fcinfo, 5), wanted.output != NULL);
 	hitl_check_note(HITL_CORRECT, wanted.note, true);
 	PG_RETURN_TEXT_P(override(&wanted, text_arg(fcinfo, 4)));
 }

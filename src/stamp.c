@@ -20,6 +20,7 @@
 #include "utils/builtins.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
+#include "utils/snapmgr.h"
 #include "utils/syscache.h"
 
 #include "cache.h"
@@ -462,11 +463,36 @@ grant_wish(HitlTaskSpec *spec, const HitlEffects *effects)
 	spec->question = unconstify(char *, effects->question);
 }
 
+/*
+ * The policy that a row cites.  Another one may have come into force between
+ * the row and the end of its statement.
+ */
+static const HitlPolicy *
+cited_policy(const HitlWorkflow *workflow, Datum version, bool isnull)
+{
+	HitlSpi		spi;
+	MemoryContext context = CurrentMemoryContext;
+	Snapshot	snapshot;
+	HitlPolicy *policy;
+
+	if ((isnull ? 0 : DatumGetInt32(version)) == workflow->policy->version)
+		return workflow->policy;
+	hitl_spi_begin(&spi);
+	MemoryContextSwitchTo(context);
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	policy = hitl_policy_load(NameStr(workflow->name),
+							  isnull ? 0 : DatumGetInt32(version), snapshot);
+	UnregisterSnapshot(snapshot);
+	hitl_spi_end(&spi);
+	return policy;
+}
+
 void
-hitl_stamp_task(const HitlWorkflow *workflow, const Datum *v,
+hitl_stamp_task(const HitlWorkflow *workflow, const Datum *v, const bool *n,
 		  const HitlEffects *effects)
 {
-	const HitlPolicy *policy = workflow->policy;
+	const HitlPolicy *policy = cited_policy(workflow, v[COL_POLICY_VERSION],
+											n[COL_POLICY_VERSION]);
 	HitlTaskSpec spec = {0};
 	char	   *route = TextDatumGetCString(v[COL_ROUTE]);
 	bool		drawn = DatumGetFloat8(v[COL_AUDIT_U]) <

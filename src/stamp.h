@@ -73,7 +73,7 @@ extern void hitl_stamp(const HitlColumns *map, const Datum *values,
  * audit, or to have an eye on what took effect.
  */
 extern void hitl_stamp_task(const HitlWorkflow *workflow, const Datum *v,
-							const HitlEffects *effects);
+							const bool *n, const HitlEffects *effects);
 
 extern void hitl_stamp_init(void);
 

@@ -82,10 +82,14 @@ static HitlQuery step_query = {
 	.argtypes = {TEXTOID, INT4OID}
 };
 
-static HitlQuery reversible_query = {
+/* nothing but the thresholds asked for a person */
+static HitlQuery approvable_query = {
 	.text =
-	"SELECT reversible FROM hitl.decision"
-	" WHERE id OPERATOR(pg_catalog.=) $1",
+	"SELECT reversible AND NOT EXISTS ("
+	"   SELECT FROM pg_catalog.jsonb_array_elements(reasons) r"
+	"    WHERE (r OPERATOR(pg_catalog.->>) 'trigger') OPERATOR(pg_catalog.<>)"
+	"          ALL ('{confidence,mode}'::pg_catalog.text[]))"
+	"  FROM hitl.decision WHERE id OPERATOR(pg_catalog.=) $1",
 	.nargs = 1,
 	.argtypes = {UUIDOID}
 };
@@ -698,8 +702,8 @@ breach(HitlTask *task, const HitlTransition *t, const char **kind)
 /*
  * The policy in force says what happens when nobody decides.  Everything must
  * allow it still: a workflow that is killed, manual or in shadow, or whose
- * decisions always need a person, waits on; and what cannot be undone is never
- * approved.
+ * decisions always need a person, waits on; and nothing is approved that cannot
+ * be undone, or that anything but the thresholds sent to a person.
  */
 bool
 hitl_times_out(const HitlTask *task, HitlTransition *transition)
@@ -709,7 +713,7 @@ hitl_times_out(const HitlTask *task, HitlTransition *transition)
 	Datum		id = UUIDPGetDatum(&task->decision);
 	Step		step;
 	bool		isnull;
-	bool		reversible = false;
+	bool		approvable = false;
 
 	if (task->kind != HITL_KIND_REVIEW ||
 		task->resolution_at > transition->now ||
@@ -732,11 +736,11 @@ hitl_times_out(const HitlTask *task, HitlTransition *transition)
 	if (transition->outcome == HITL_REJECTED)
 		return true;
 	hitl_spi_begin(&spi);
-	hitl_spi_run(&reversible_query, &id, GetLatestSnapshot(), 1);
+	hitl_spi_run(&approvable_query, &id, GetLatestSnapshot(), 1);
 	if (SPI_processed > 0)
-		reversible = DatumGetBool(hitl_spi_value(0, 1, &isnull));
+		approvable = DatumGetBool(hitl_spi_value(0, 1, &isnull));
 	hitl_spi_end(&spi);
-	return reversible;
+	return approvable;
 }
 
 static Jsonb *
