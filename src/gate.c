@@ -34,6 +34,7 @@
 #include "utils/snapmgr.h"
 
 #include "cache.h"
+#include "probe.h"
 #include "stamp.h"
 #include "store.h"
 #include "submit.h"
@@ -363,14 +364,16 @@ can_write_slot(const TriggerData *trigdata, const HitlColumns *map)
 
 /*
  * Ends the trigger with the tuple that it got.  Where the slot is virtual that
- * tuple is a copy made for us, which the server forgets to free when a trigger
- * returns it: a statement of a million rows would keep a million of them.
- * Nobody looks at it any more, for no trigger follows.
+ * tuple is a copy made for us, and stays behind until the statement ends: one
+ * of a million rows would keep a million of them.  Nobody looks at it any more,
+ * for no trigger follows.
  */
 static Datum
-give_back(HeapTuple tuple, bool in_place)
+give_back(const TriggerData *trigdata, bool in_place)
 {
-	if (in_place)
+	HeapTuple	tuple = trigdata->tg_trigtuple;
+
+	if (in_place && hitl_tuple_stays_behind(trigdata->tg_relation))
 		heap_freetuple(tuple);
 	return PointerGetDatum(tuple);
 }
@@ -426,7 +429,7 @@ hitl_gate(PG_FUNCTION_ARGS)
 		if (mine->needs_more)
 			make_wish(id)->ungated = true;
 		remember(mine, trigdata, map, v, n, in_place);
-		return give_back(tuple, in_place);
+		return give_back(trigdata, in_place);
 	}
 
 	hitl_stamp(map, values, nulls, v, n, &given);
@@ -436,7 +439,7 @@ hitl_gate(PG_FUNCTION_ARGS)
 	remember(mine, trigdata, map, v, n, in_place);
 	hitl_columns_put(map, v, n, values, nulls);
 	if (in_place)
-		return give_back(tuple, in_place);
+		return give_back(trigdata, in_place);
 	return PointerGetDatum(form_tuple(tuple, tupdesc, values, nulls));
 }
 
