@@ -25,6 +25,7 @@
 #include "access/xact.h"
 #include "catalog/pg_type.h"
 #include "commands/trigger.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
 #include "replication/logicalworker.h"
 #include "utils/builtins.h"
@@ -50,8 +51,11 @@ typedef struct Stamped
 	const HitlColumns *map;
 	Datum		value[NCOLS];
 	bool		isnull[NCOLS];
-	char	   *copies;			/* where values are that had to be copied */
+	bool		copied;			/* values are here: */
+	char	   *copies;
 	Size		size;
+	uint32		keys;			/* then also of the columns judged by */
+	uint32		judged;			/* a hash */
 } Stamped;
 
 /* what is known of a row that is not stored yet, beside its columns */
@@ -135,6 +139,33 @@ trigger_depth(void)
 }
 
 /*
+ * A hash of the columns that the application gave and the policy judged by.
+ */
+static uint32
+hash_of_judged(TupleTableSlot *slot, const HitlColumns *map, uint32 keys)
+{
+	uint32		result = 0;
+
+	for (int i = 0; i < HITL_NKEYS; i++)
+	{
+		int			attnum = map->key[i];
+		Datum		value;
+		bool		isnull;
+
+		/* these two the gate itself corrects */
+		if (attnum == 0 || i == HITL_KEY_CONFIDENCE ||
+			i == HITL_KEY_REVERSIBLE || !(keys & (1U << i)))
+			continue;
+		value = slot_getattr(slot, attnum, &isnull);
+		result = hash_combine(result, isnull ? 0 :
+							  datum_image_hash(value, false,
+											   TupleDescAttr(slot->tts_tupleDescriptor,
+															 attnum - 1)->attlen));
+	}
+	return result;
+}
+
+/*
  * The slot lives as long as its statement; then it is forgotten here.
  */
 static void
@@ -167,11 +198,12 @@ keep_slot(Stamped *mine, TupleTableSlot *slot)
 /*
  * Keeps what the gate has seen and said, to compare it with the row that is
  * stored.  A stamp that was written into the slot is there as long as the slot
- * has the row.  One that went into a tuple is copied: the tuple may not last.
+ * has the row.  One that went into a tuple is copied: the tuple may not last,
+ * and other triggers may follow, which must not change what was judged either.
  */
 static void
 remember(Stamped *mine, const TriggerData *trigdata, const HitlColumns *map,
-		 const Datum *v, const bool *n, bool in_place)
+		 const Datum *v, const bool *n, uint32 keys, bool in_place)
 {
 	char	   *to;
 	Size		total = 0;
@@ -182,8 +214,11 @@ remember(Stamped *mine, const TriggerData *trigdata, const HitlColumns *map,
 	memcpy(mine->value, v, sizeof(mine->value));
 	memcpy(mine->isnull, n, sizeof(mine->isnull));
 	mine->pending = true;
+	mine->copied = !in_place;
 	if (in_place)
 		return;
+	mine->keys = keys;
+	mine->judged = hash_of_judged(mine->slot, map, keys);
 
 	for (int i = 0; i < NCOLS; i++)
 	{
@@ -239,7 +274,8 @@ is_as_remembered(const Stamped *mine)
 			memcmp(seen, stored, len) != 0)
 			return false;
 	}
-	return true;
+	return !mine->copied ||
+		mine->judged == hash_of_judged(mine->slot, mine->map, mine->keys);
 }
 
 /*
@@ -391,7 +427,8 @@ hitl_gate(PG_FUNCTION_ARGS)
 	bool		n[NCOLS];
 	const pg_uuid_t *id;
 	bool		in_place;
-	HitlStamp		given;
+	const HitlWorkflow *workflow;
+	HitlStamp	given;
 	Stamped    *mine;
 
 	require_trigger(fcinfo, "hitl.gate", true);
@@ -428,15 +465,16 @@ hitl_gate(PG_FUNCTION_ARGS)
 			SessionReplicationRole == SESSION_REPLICATION_ROLE_REPLICA;
 		if (mine->needs_more)
 			make_wish(id)->ungated = true;
-		remember(mine, trigdata, map, v, n, in_place);
+		remember(mine, trigdata, map, v, n, 0, in_place);
 		return give_back(trigdata, in_place);
 	}
 
-	hitl_stamp(map, values, nulls, v, n, &given);
+	workflow = hitl_require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW], true);
+	hitl_stamp(workflow, map, values, nulls, v, n, &given);
 	mine->needs_more = given.needs_task || !n[COL_REQUEST_ID];
 	if (given.needs_task)
 		wish_for(id, &given.effects);
-	remember(mine, trigdata, map, v, n, in_place);
+	remember(mine, trigdata, map, v, n, given.judged, in_place);
 	hitl_columns_put(map, v, n, values, nulls);
 	if (in_place)
 		return give_back(trigdata, in_place);
@@ -514,8 +552,11 @@ hitl_enqueue(PG_FUNCTION_ARGS)
 	}
 	if (!n[COL_REQUEST_ID])
 		hitl_request_keep(v[COL_WORKFLOW], v[COL_REQUEST_ID], v[COL_ID]);
-	hitl_stamp_task(hitl_require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW]),
+	hitl_stamp_task(hitl_require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW],
+										  false),
 					v, n, has_wish ? &wish.effects : NULL);
+	if (has_wish && wish.effects.question)
+		pfree(unconstify(char *, wish.effects.question));
 	return PointerGetDatum(NULL);
 }
 
@@ -539,7 +580,8 @@ hitl_regate(PG_FUNCTION_ARGS)
 	Datum		v[NCOLS];
 	bool		n[NCOLS];
 	NameData	created_by;
-	HitlStamp		given;
+	const HitlWorkflow *workflow;
+	HitlStamp	given;
 
 	if (!table_tuple_fetch_row_version(table->rel, tid, snapshot, slot))
 		ereport(ERROR,
@@ -551,7 +593,8 @@ hitl_regate(PG_FUNCTION_ARGS)
 	memcpy(nulls, slot->tts_isnull, sizeof(bool) * natts);
 	hitl_columns_take(map, values, nulls, v, n);
 	created_by = *DatumGetName(v[COL_CREATED_BY]);
-	hitl_stamp(map, values, nulls, v, n, &given);
+	workflow = hitl_require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW], false);
+	hitl_stamp(workflow, map, values, nulls, v, n, &given);
 	v[COL_CREATED_BY] = NameGetDatum(&created_by);	/* not who mends it */
 	hitl_columns_put(map, v, n, values, nulls);
 	if (hitl_table_update(table, tid, values, nulls, natts, snapshot,
@@ -561,9 +604,7 @@ hitl_regate(PG_FUNCTION_ARGS)
 				 errmsg("a row of \"%s\" changed while it was gated",
 						RelationGetRelationName(table->rel))));
 	if (given.needs_task)
-		hitl_stamp_task(hitl_require_workflow(v[COL_WORKFLOW],
-											  n[COL_WORKFLOW]),
-						v, n, &given.effects);
+		hitl_stamp_task(workflow, v, n, &given.effects);
 	if (!n[COL_REQUEST_ID])
 		hitl_request_keep(v[COL_WORKFLOW], v[COL_REQUEST_ID], v[COL_ID]);
 	ExecDropSingleTupleTableSlot(slot);

@@ -417,8 +417,8 @@ look_at_steps(Judging *j)
 		else if (isnull)
 			finding = psprintf("step %s has no confidence", id);
 		else if (!(number >= j->policy->step_limit))
-			finding = psprintf("step %s: %s", id,
-							   compare(number, "<", j->policy->step_limit));
+			finding = psprintf("the confidence of step %s is below %s", id,
+							   double_to_shortest_decimal(j->policy->step_limit));
 		else if (i == MAX_STEPS)
 			finding = psprintf("more than %d steps", MAX_STEPS);
 		MemoryContextSwitchTo(old);
@@ -494,10 +494,43 @@ look_at_fairness(Judging *j)
 		effects->sla = p->fairness_sla;
 }
 
+/*
+ * A value that is compressed or stored elsewhere is unpacked once, instead of
+ * by each look at it.  Returns the row itself if there is none.
+ */
+static const HitlRow *
+unpack(const HitlPolicy *policy, const HitlRow *row, HitlRow *unpacked)
+{
+	uint32		packed = 0;
+
+	for (int i = 0; i < HITL_NKEYS; i++)
+	{
+		struct varlena *value;
+
+		if (row->isnull[i] || hitl_key[i].type != JSONBOID)
+			continue;
+		value = (struct varlena *) DatumGetPointer(row->value[i]);
+		if (VARATT_IS_EXTENDED(value))
+			packed |= 1U << i;
+	}
+	packed &= hitl_judge_keys(policy);
+	if (packed == 0)
+		return row;
+	*unpacked = *row;
+	for (int i = 0; i < HITL_NKEYS; i++)
+	{
+		if (packed & (1U << i))
+			unpacked->value[i] = PointerGetDatum(PG_DETOAST_DATUM(row->value[i]));
+	}
+	return unpacked;
+}
+
 void
-hitl_judge(const HitlPolicy *policy, const HitlRow *row,
+hitl_judge(const HitlPolicy *policy, const HitlRow *given,
 		   HitlReasons *reasons, HitlJudgement *judgement)
 {
+	HitlRow		unpacked;
+	const HitlRow *row = unpack(policy, given, &unpacked);
 	Judging		j = {policy, row, reasons, judgement};
 	bool		grey;
 

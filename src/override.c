@@ -271,15 +271,6 @@ check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 }
 
 static bool
-same_json(Jsonb *a, Jsonb *b)
-{
-	if (a == NULL || b == NULL)
-		return a == b;
-	return DatumGetBool(DirectFunctionCall2(jsonb_eq, JsonbPGetDatum(a),
-											JsonbPGetDatum(b)));
-}
-
-static bool
 same_string(const char *a, text *b)
 {
 	if (a == NULL || b == NULL)
@@ -346,13 +337,13 @@ check_correction(const Wanted *wanted, const State *state)
 				 errhint("It waits for review: claim its task, or veto it.")));
 	if (wanted->outcome == HITL_AMENDED)
 	{
-		if (same_json(state->proposed, wanted->output))
+		if (hitl_same_json(state->proposed, wanted->output))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("the corrected output of decision %s is the proposed one", id),
 					 errhint("Leave the output NULL and give outcome => 'approved'.")));
 		if (strcmp(outcome, hitl_outcome_name(HITL_AMENDED)) != 0 ||
-			!same_json(state->output, wanted->output))
+			!hitl_same_json(state->output, wanted->output))
 			return;
 	}
 	else if (strcmp(outcome, hitl_outcome_name(wanted->outcome)) != 0)
@@ -380,7 +371,7 @@ was_given(const HitlActor *actor, const Wanted *wanted, const State *state)
 		same_string(state->code, wanted->code) &&
 		same_string(state->note, wanted->note) &&
 		strcmp(state->outcome, hitl_outcome_name(wanted->outcome)) == 0 &&
-		same_json(state->new_output, wanted->output);
+		hitl_same_json(state->new_output, wanted->output);
 }
 
 /*

@@ -229,7 +229,6 @@ hitl_actor_from(text *named)
 							 GetUserNameFromId(login, false))));
 		add_role(&actor, login);
 		add_person_behind(&actor);
-		actor.reviewer = reviewer_by_login(login);
 		return actor;
 	}
 

@@ -178,7 +178,7 @@ hitl_columns_put(const HitlColumns *map, const Datum *v, const bool *n,
 }
 
 const HitlWorkflow *
-hitl_require_workflow(Datum value, bool isnull)
+hitl_require_workflow(Datum value, bool isnull, bool may_insert)
 {
 	const HitlWorkflow *workflow;
 	text	   *name;
@@ -202,7 +202,7 @@ hitl_require_workflow(Datum value, bool isnull)
 				 errhint("Create it by SELECT hitl.create_workflow('%.*s', queue => '...'), or correct the column \"workflow\".",
 						 len, VARDATA_ANY(name))));
 	}
-	if (OidIsValid(workflow->application) &&
+	if (may_insert && OidIsValid(workflow->application) &&
 		!has_privs_of_role(GetOuterUserId(), workflow->application))
 	{
 		const char *application = GetUserNameFromId(workflow->application, true);
@@ -395,10 +395,10 @@ route_text(HitlRoute route)
 }
 
 void
-hitl_stamp(const HitlColumns *map, const Datum *values, const bool *nulls,
-	  Datum *v, bool *n, HitlStamp *result)
+hitl_stamp(const HitlWorkflow *workflow, const HitlColumns *map,
+		   const Datum *values, const bool *nulls, Datum *v, bool *n,
+		   HitlStamp *result)
 {
-	const HitlWorkflow *workflow;
 	HitlRow		row;
 	HitlReasons reasons;
 	HitlJudgement judgement;
@@ -415,7 +415,6 @@ hitl_stamp(const HitlColumns *map, const Datum *values, const bool *nulls,
 		row.isnull[i] = map->key[i] == 0 || nulls[map->key[i] - 1];
 		row.value[i] = row.isnull[i] ? (Datum) 0 : values[map->key[i] - 1];
 	}
-	workflow = hitl_require_workflow(v[COL_WORKFLOW], n[COL_WORKFLOW]);
 	check_size(&row);
 	correct_values(workflow, v, n);
 	reasons.n = reasons.size = 0;
@@ -449,6 +448,9 @@ hitl_stamp(const HitlColumns *map, const Datum *values, const bool *nulls,
 	/* u < 1 always, so a propensity of 1 always makes a task, 0 never */
 	result->needs_task = route == HITL_MONITOR ||
 		DatumGetFloat8(v[COL_AUDIT_U]) < DatumGetFloat8(v[COL_PROPENSITY]);
+	result->judged = hitl_judge_keys(workflow->policy);
+	if (workflow->challenger)
+		result->judged |= hitl_judge_keys(workflow->challenger);
 	result->effects = judgement.effects;
 }
 

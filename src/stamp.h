@@ -41,6 +41,7 @@ typedef struct HitlColumns
 typedef struct HitlStamp
 {
 	bool		needs_task;
+	uint32		judged;			/* the columns judged by: bits of HitlKey */
 	HitlEffects effects;
 } HitlStamp;
 
@@ -52,8 +53,9 @@ extern void hitl_columns_take(const HitlColumns *map, const Datum *values,
 extern void hitl_columns_put(const HitlColumns *map, const Datum *v,
 							 const bool *n, Datum *values, bool *nulls);
 
-/* the workflow of a decision, if there is and who acts may use it */
-extern const HitlWorkflow *hitl_require_workflow(Datum value, bool isnull);
+/* the workflow of a decision; raises an error if there is none */
+extern const HitlWorkflow *hitl_require_workflow(Datum value, bool isnull,
+												 bool may_insert);
 
 /*
  * Whether the row comes with its stamp already; an error if in part, or from
@@ -62,11 +64,12 @@ extern const HitlWorkflow *hitl_require_workflow(Datum value, bool isnull);
 extern bool hitl_is_stamped(const bool *nulls);
 
 /*
- * Judges a row and fills in its stamp: all of v and n but what names it.
+ * Judges a row of this workflow and fills in its stamp: all of v and n but
+ * what names it.
  */
-extern void hitl_stamp(const HitlColumns *map, const Datum *values,
-					   const bool *nulls, Datum *v, bool *n,
-					   HitlStamp *result);
+extern void hitl_stamp(const HitlWorkflow *workflow, const HitlColumns *map,
+					   const Datum *values, const bool *nulls,
+					   Datum *v, bool *n, HitlStamp *result);
 
 /*
  * The task of a decision that is stored, if it needs one: for a review, an

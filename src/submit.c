@@ -200,7 +200,7 @@ hitl_find_request(PG_FUNCTION_ARGS)
 	if (get_call_result_type(fcinfo, NULL, &tupdesc) != TYPEFUNC_COMPOSITE)
 		elog(ERROR, "return type must be a row type");
 	PreventCommandIfReadOnly("hitl.submit()");
-	(void) hitl_require_workflow(workflow, false);
+	(void) hitl_require_workflow(workflow, false, true);
 
 	/* without the lock first: our own request needs none */
 	if (!look_up(workflow, request_id, &id))
@@ -220,7 +220,7 @@ hitl_find_request(PG_FUNCTION_ARGS)
 						hitl_clip(TextDatumGetCString(request_id)))));
 	created_by = DatumGetName(hitl_spi_value(0, 4, &isnull));
 	if (!may_see(NameStr(*created_by),
-				 hitl_require_workflow(workflow, false)))
+				 hitl_require_workflow(workflow, false, true)))
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("request \"%s\" was submitted by another application",
@@ -242,6 +242,7 @@ hitl_request_keep(Datum workflow, Datum request_id, Datum decision)
 	Datum		args[3] = {workflow, request_id, decision};
 	size_t		len = VARSIZE_ANY_EXHDR(DatumGetTextPP(request_id));
 	pg_uuid_t	existing;
+	bool		known;
 	HitlSpi		spi;
 
 	if (len == 0 || len > MAX_REQUEST_ID)
@@ -249,8 +250,14 @@ hitl_request_keep(Datum workflow, Datum request_id, Datum decision)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("the request_id of a decision has %zu bytes", len),
 				 errhint("Use 1 to %d bytes, or NULL.", MAX_REQUEST_ID)));
-	lock(workflow, request_id);
-	if (look_up(workflow, request_id, &existing))
+	/* without the lock first: who waits for us may hold it */
+	known = look_up(workflow, request_id, &existing);
+	if (!known)
+	{
+		lock(workflow, request_id);
+		known = look_up(workflow, request_id, &existing);
+	}
+	if (known)
 		ereport(ERROR,
 				(errcode(ERRCODE_UNIQUE_VIOLATION),
 				 errmsg("request \"%s\" of workflow \"%s\" was submitted before",

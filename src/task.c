@@ -82,10 +82,11 @@ static HitlQuery step_query = {
 	.argtypes = {TEXTOID, INT4OID}
 };
 
-/* nothing but the thresholds asked for a person */
+/* the policy did not reject it, and at most the thresholds asked for a person */
 static HitlQuery approvable_query = {
 	.text =
-	"SELECT reversible AND NOT EXISTS ("
+	"SELECT reversible AND gate_route OPERATOR(pg_catalog.<>) 'auto_reject'"
+	"   AND NOT EXISTS ("
 	"   SELECT FROM pg_catalog.jsonb_array_elements(reasons) r"
 	"    WHERE (r OPERATOR(pg_catalog.->>) 'trigger') OPERATOR(pg_catalog.<>)"
 	"          ALL ('{confidence,mode}'::pg_catalog.text[]))"
@@ -703,7 +704,8 @@ breach(HitlTask *task, const HitlTransition *t, const char **kind)
  * The policy in force says what happens when nobody decides.  Everything must
  * allow it still: a workflow that is killed, manual or in shadow, or whose
  * decisions always need a person, waits on; and nothing is approved that cannot
- * be undone, or that anything but the thresholds sent to a person.
+ * be undone, that the policy would have rejected, or that anything but the
+ * thresholds sent to a person.
  */
 bool
 hitl_times_out(const HitlTask *task, HitlTransition *transition)

@@ -157,13 +157,13 @@ same_text(Datum stored, bool isnull, text *given)
 												PointerGetDatum(given)));
 }
 
-static bool
-same_json(Datum stored, bool isnull, Jsonb *given)
+bool
+hitl_same_json(Jsonb *a, Jsonb *b)
 {
-	if (isnull || given == NULL)
-		return isnull && given == NULL;
-	return DatumGetBool(DirectFunctionCall2(jsonb_eq, stored,
-											JsonbPGetDatum(given)));
+	if (a == NULL || b == NULL)
+		return a == b;
+	return DatumGetBool(DirectFunctionCall2(jsonb_eq, JsonbPGetDatum(a),
+											JsonbPGetDatum(b)));
 }
 
 /*
@@ -194,7 +194,7 @@ answer_again(const Given *given, const HitlActor *actor)
 		hitl_not_holder(given->task, NULL, actor);
 	if (!mine ||
 		strcmp(TextDatumGetCString(v[1]), hitl_action_name(given->action)) != 0 ||
-		!same_json(v[2], n[2], given->output) ||
+		!hitl_same_json(n[2] ? NULL : DatumGetJsonbP(v[2]), given->output) ||
 		!same_text(v[3], n[3], given->code) ||
 		!same_text(v[4], n[4], given->note) ||
 		(given->lease && *given->lease != DatumGetInt64(v[5])))
@@ -224,7 +224,7 @@ check_amendment(const Given *given, const HitlTask *task)
 	if (SPI_processed > 0)
 	{
 		output = hitl_spi_value(0, 1, &isnull);
-		if (!isnull && same_json(output, false, given->output))
+		if (!isnull && hitl_same_json(DatumGetJsonbP(output), given->output))
 			ereport(ERROR,
 					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 					 errmsg("the amended output of task " INT64_FORMAT " is the proposed one",

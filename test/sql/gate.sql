@@ -273,6 +273,10 @@ VALUES ('gate', 0.5, '{}'), ('gate', 0.5, '{"route": "auto_approve"}'), ('gate',
 BEGIN;
 INSERT INTO hitl.decision (workflow, confidence, signals) VALUES ('gate', 0.97, '{"subject": "later"}')
 RETURNING subject, route;
+-- What it does judge may not: here a rule looks at the subject.
+SELECT hitl.set_rule('gate', 'spam', '$.subject == "spam"');
+INSERT INTO hitl.decision (workflow, subject, confidence, signals)
+VALUES ('gate', 'fine', 0.97, '{"subject": "spam"}');
 ROLLBACK;
 DROP TRIGGER zzz ON hitl.decision;
 DROP FUNCTION meddle();
