@@ -348,6 +348,7 @@ receive_decision(TupleTableSlot *slot, DestReceiver *self)
 		r->row.isnull[key] = slot->tts_isnull[NFIRST + i] || !r->usable[i];
 	}
 	old_context = MemoryContextSwitchTo(r->row_context);
+	hitl_rules_new_row();
 	hitl_judge(r->policy, &r->row, NULL, &judgement);
 	old = old_route(slot);
 	MemoryContextSwitchTo(old_context);

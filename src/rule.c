@@ -12,29 +12,27 @@
  *
  * Some conditions raise errors even so (a date compared with a time that has a
  * zone), and some take as long as they like (nested filters over arrays).  An
- * insert must survive both without a subtransaction.  Errors of
- * the data are caught right here: evaluation computes in memory that is thrown
- * away, and holds nothing else.  Against the endless there is a timer, which
- * cancels the evaluation the way that statement_timeout cancels a statement.
- * To arm it for each row would be a system call each time; so it stays armed,
- * and when it goes off looks whether a row has been at it for too long.
+ * insert must survive both without a subtransaction.  Errors of the data are
+ * caught right here: evaluation computes in memory that is thrown away; the
+ * document is made before, for that may read what is stored elsewhere.  Against
+ * the endless there is a timer, which cancels the evaluation the way that
+ * statement_timeout cancels a statement.  To arm it for each row would be a
+ * system call each time; so it stays armed, and when it goes off looks whether
+ * a row has been at it for too long.
  */
 #include "hitl.h"
 
-#include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/memutils.h"
-#include "utils/numeric.h"
 #include "utils/timeout.h"
 #include "utils/timestamp.h"
-#include "utils/uuid.h"
 
 #include "cache.h"
+#include "document.h"
 #include "people.h"
 #include "rule.h"
 
@@ -44,7 +42,7 @@ static TimeoutId timer;
 static bool timer_registered = false;
 static volatile sig_atomic_t evaluating = false;
 static volatile sig_atomic_t out_of_time = 0;	/* RANG, then HEEDED */
-static volatile TimestampTz deadline;	/* changes only when not evaluating */
+static volatile TimestampTz deadline = 0;	/* of this decision; 0: not set */
 
 #define RANG	1
 #define HEEDED	2
@@ -81,118 +79,6 @@ hitl_rule_keys(const char *condition)
 		}
 	}
 	return keys;
-}
-
-static JsonbValue
-string_value(char *string)
-{
-	JsonbValue	result;
-
-	result.type = jbvString;
-	result.val.string.val = string;
-	result.val.string.len = strlen(string);
-	return result;
-}
-
-static void
-push_tags(JsonbParseState **state, Datum array)
-{
-	Datum	   *elems;
-	bool	   *nulls;
-	int			nelems;
-
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
-					  TYPALIGN_INT, &elems, &nulls, &nelems);
-	(void) pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
-	for (int i = 0; i < nelems; i++)
-	{
-		JsonbValue	value = {.type = jbvNull};
-
-		if (!nulls[i])
-			value = string_value(TextDatumGetCString(elems[i]));
-		(void) pushJsonbValue(state, WJB_ELEM, &value);
-	}
-	(void) pushJsonbValue(state, WJB_END_ARRAY, NULL);
-}
-
-static void
-push_column(JsonbParseState **state, Oid type, Datum datum, bool isnull)
-{
-	JsonbValue	value = {.type = jbvNull};
-
-	if (isnull && type == BOOLOID)	/* reversible: will be stored as false */
-		value = (JsonbValue) {.type = jbvBool, .val.boolean = false};
-	else if (!isnull)
-		switch (type)
-		{
-			case TEXTOID:
-				value = string_value(TextDatumGetCString(datum));
-				break;
-			case UUIDOID:
-				value = string_value(DatumGetCString(DirectFunctionCall1(uuid_out, datum)));
-				break;
-			case BOOLOID:
-				value.type = jbvBool;
-				value.val.boolean = DatumGetBool(datum);
-				break;
-			case FLOAT8OID:
-				/* a confidence; what is none, is not there */
-				if (!(DatumGetFloat8(datum) >= 0.0 &&
-					  DatumGetFloat8(datum) <= 1.0))
-					break;
-				value.type = jbvNumeric;
-				value.val.numeric = DatumGetNumeric(DirectFunctionCall1(float8_numeric,
-																		datum));
-				break;
-			case NUMERICOID:
-				/* no number in JSON: a text, so that comparing it fires */
-				if (numeric_is_nan(DatumGetNumeric(datum)) ||
-					numeric_is_inf(DatumGetNumeric(datum)))
-					value = string_value(numeric_normalize(DatumGetNumeric(datum)));
-				else
-				{
-					value.type = jbvNumeric;
-					value.val.numeric = DatumGetNumeric(datum);
-				}
-				break;
-			case JSONBOID:
-				{
-					Jsonb	   *jsonb = DatumGetJsonbP(datum);
-
-					if (JB_ROOT_IS_SCALAR(jsonb))
-						(void) JsonbExtractScalar(&jsonb->root, &value);
-					else
-					{
-						value.type = jbvBinary;
-						value.val.binary.data = &jsonb->root;
-						value.val.binary.len = VARSIZE(jsonb) - VARHDRSZ;
-					}
-					break;
-				}
-			case TEXTARRAYOID:
-				push_tags(state, datum);
-				return;
-		}
-	(void) pushJsonbValue(state, WJB_VALUE, &value);
-}
-
-static Jsonb *
-document(const HitlRow *row, uint32 keys)
-{
-	JsonbParseState *state = NULL;
-
-	(void) pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (int i = 0; i < HITL_NKEYS; i++)
-	{
-		JsonbValue	name;
-
-		if (!(keys & (1U << i)))
-			continue;
-		name = string_value(unconstify(char *, hitl_key[i].name));
-		(void) pushJsonbValue(&state, WJB_KEY, &name);
-		push_column(&state, hitl_key[i].type, row->value[i], row->isnull[i]);
-	}
-	return JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL));
 }
 
 /*
@@ -233,10 +119,31 @@ ring(void)
 	}
 }
 
+/*
+ * The budget is one for each decision, whoever else judges it as well.
+ */
+static void
+begin_budget(void)
+{
+	TimestampTz now;
+
+	out_of_time = 0;
+	if (policy_timeout == 0)
+		return;
+	now = GetCurrentTimestamp();
+	if (deadline == 0)
+		deadline = TimestampTzPlusMilliseconds(now, policy_timeout);
+	else if (now >= deadline)
+		out_of_time = HEEDED;
+}
+
+/*
+ * From here on the timer, if it goes off, ends the evaluation; the order of
+ * the two makes sure that it does go off.
+ */
 static void
 begin_evaluation(void)
 {
-	out_of_time = 0;
 	if (policy_timeout == 0)
 		return;
 	if (!timer_registered)
@@ -244,13 +151,18 @@ begin_evaluation(void)
 		timer = RegisterTimeout(USER_TIMEOUT, ring);
 		timer_registered = true;
 	}
-	deadline = TimestampTzPlusMilliseconds(GetCurrentTimestamp(),
-										   policy_timeout);
 	evaluating = true;
 	if (!get_timeout_active(timer))
 		enable_timeout_at(timer, deadline);
 }
 
+void
+hitl_rules_new_row(void)
+{
+	deadline = 0;
+}
+
+/* nobody has heeded the ringing, so nobody shall later */
 static void
 end_evaluation(void)
 {
@@ -276,31 +188,26 @@ is_policy_error(int code)
  * and *next then says which.  found[i] is what was found for rule i.
  */
 static bool
-look_at_rules(const HitlRule *rules, int nrules, uint32 keys,
-			  const HitlRow *row, Finding *found, volatile int *next,
+look_at_rules(const HitlRule *rules, int nrules, Jsonb *document,
+			  MemoryContext scratch, Finding *found, volatile int *next,
 			  char **error)
 {
 	MemoryContext outer = CurrentMemoryContext;
-	static MemoryContext scratch = NULL;
 	uint32		holdoff = InterruptHoldoffCount;
 	uint32		cancel_holdoff = QueryCancelHoldoffCount;
 
-	if (scratch == NULL)
-		scratch = AllocSetContextCreate(hitl_cache_context(), "hitl rules",
-										ALLOCSET_DEFAULT_SIZES);
 	*error = NULL;
 	PG_TRY();
 	{
-		Jsonb	   *doc;
-
 		MemoryContextSwitchTo(scratch);
-		doc = document(row, keys);
+		begin_evaluation();
 		while (*next < nrules && !out_of_time)
 		{
-			found[*next] = look(doc, rules[*next].condition);
+			found[*next] = look(document, rules[*next].condition);
 			(*next)++;
 		}
-		if (out_of_time && *next > 0)	/* what was looked at last took it all */
+		end_evaluation();
+		if (out_of_time && *next > 0)	/* what was last took it all */
 			(*next)--;
 	}
 	PG_CATCH();
@@ -308,14 +215,11 @@ look_at_rules(const HitlRule *rules, int nrules, uint32 keys,
 		ErrorData  *edata;
 
 		MemoryContextSwitchTo(outer);
+		end_evaluation();
 		edata = CopyErrorData();
 		if (!(out_of_time && edata->sqlerrcode == ERRCODE_QUERY_CANCELED) &&
 			!is_policy_error(edata->sqlerrcode))
-		{
-			end_evaluation();
-			MemoryContextReset(scratch);
 			PG_RE_THROW();
-		}
 		FlushErrorState();
 		InterruptHoldoffCount = holdoff;
 		QueryCancelHoldoffCount = cancel_holdoff;
@@ -327,7 +231,6 @@ look_at_rules(const HitlRule *rules, int nrules, uint32 keys,
 	}
 	PG_END_TRY();
 	MemoryContextSwitchTo(outer);
-	MemoryContextReset(scratch);
 	return *next < nrules;
 }
 
@@ -352,17 +255,31 @@ hitl_rules_apply(const HitlRule *rules, int nrules, uint32 keys,
 				 const HitlRow *row, HitlReasons *reasons,
 				 HitlEffects *effects)
 {
+	static MemoryContext scratch = NULL;
+	MemoryContext outer = CurrentMemoryContext;
 	Finding		few[16];
 	Finding    *found = few;
 	volatile int next = 0;
+	Jsonb	   *document;
 	char	   *error;
 
 	if (nrules == 0)
 		return;
 	if (nrules > (int) lengthof(few))
 		found = palloc(sizeof(Finding) * nrules);
-	begin_evaluation();
-	while (look_at_rules(rules, nrules, keys, row, found, &next, &error))
+	if (scratch == NULL)
+		scratch = AllocSetContextCreate(hitl_cache_context(), "hitl rules",
+										ALLOCSET_DEFAULT_SIZES);
+	MemoryContextReset(scratch);	/* the last one may have been broken off */
+
+	/* this may read from disk, so it is not done where errors are caught */
+	MemoryContextSwitchTo(scratch);
+	document = hitl_document(row, keys);
+	MemoryContextSwitchTo(outer);
+
+	begin_budget();
+	while (look_at_rules(rules, nrules, document, scratch, found, &next,
+						 &error))
 	{
 		effects->review = true;
 		if (error == NULL)
@@ -377,7 +294,7 @@ hitl_rules_apply(const HitlRule *rules, int nrules, uint32 keys,
 			break;
 		}
 	}
-	end_evaluation();
+	MemoryContextReset(scratch);
 
 	for (int i = 0; i < nrules; i++)
 	{

@@ -46,6 +46,9 @@ extern void hitl_rules_apply(const HitlRule *rules, int nrules, uint32 keys,
 							 const HitlRow *row, HitlReasons *reasons,
 							 HitlEffects *effects);
 
+/* what is judged next is another decision, with a budget of its own */
+extern void hitl_rules_new_row(void);
+
 extern void hitl_rule_init(void);
 
 #endif							/* HITL_RULE_H */

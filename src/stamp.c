@@ -419,6 +419,7 @@ hitl_stamp(const HitlWorkflow *workflow, const HitlColumns *map,
 	correct_values(workflow, v, n);
 	reasons.n = reasons.size = 0;
 	reasons.more = NULL;
+	hitl_rules_new_row();
 	hitl_judge(workflow->policy, &row, &reasons, &judgement);
 	route = apply_mode(workflow, &judgement, &reasons);
 

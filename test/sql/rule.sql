@@ -142,5 +142,32 @@ INSERT INTO hitl.decision (workflow, confidence, signals) VALUES
 RETURNING signals, route, pg_temp.rules(reasons);
 ROLLBACK;
 
+-- Conditions see every column, whatever it holds; what is not there is null.
+BEGIN;
+SELECT hitl.create_workflow('rul4', queue => 'rul');
+SELECT hitl.set_policy('rul4', upper => 0.5, lower => 0, audit_rate_approve => 0);
+CREATE TEMP TABLE sees (name text, condition jsonpath);
+INSERT INTO sees VALUES
+    ('workflow', '$.workflow == "rul4"'), ('input', '$.input.a[1] == 2 && $.input.o.p == "q"'),
+    ('output', '$.output.b.c == "d"'), ('confidence', '$.confidence == 0.9'),
+    ('model', '$.model == "m-\u00e9"'), ('subject', '$.subject == ""'), ('reasoning', '$.reasoning like_regex "^r+$"'),
+    ('alternatives', '$.alternatives[*] == "y"'), ('context', '$.context.type() == "object"'), ('signals', '$.signals == 7.5'),
+    ('exposure', '$.exposure == 12.5'), ('reversible', '$.reversible == true'), ('cohort', '$.cohort == "one"'),
+    ('question', '$.question == "q"'), ('tags', '$.tags[*] == "t2"'), ('no tag', '$.tags[*] == null'),
+    ('parent', '$.parent == "01000000-0000-7000-8000-000000000000"'), ('id', '$.id.type() == "string"'),
+    ('whole', 'exists($.** ? (@ == "d"))'), ('keys', '$.keyvalue().key == "alternatives"'),
+    ('nothing', '$.context == null && $.output == null && $.tags == null && $.exposure == null && $.subject == null');
+SELECT count(hitl.set_rule('rul4', name, condition, route => NULL)) FROM sees;
+INSERT INTO hitl.decision (workflow, input, output, confidence, model, subject, reasoning, alternatives, context,
+                           signals, exposure, cohort, question, tags, parent)
+VALUES ('rul4', '{"a": [1, 2, {"x": null}], "o": {"p": "q"}, "n": 1e3}', '{"b": {"c": "d"}}', 0.9, 'm-é', '', repeat('r', 5000),
+        '["x", "y"]', '{}', '7.5', 12.50, '"one"', 'q', '{t1,NULL,t2}', '01000000-0000-7000-8000-000000000000'),
+       ('rul4', NULL, NULL, 0.9, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
+SELECT d.route, d.input IS NULL AS empty,
+       (SELECT string_agg(s.name, ', ' ORDER BY s.name) FROM sees s
+        WHERE NOT d.reasons @> jsonb_build_array(jsonb_build_object('rule', s.name))) AS unseen
+FROM hitl.decision d WHERE d.workflow = 'rul4' ORDER BY d.id;
+ROLLBACK;
+
 SELECT count(*) AS violations FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision
 WHERE d.workflow = 'rul';
