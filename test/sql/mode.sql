@@ -172,7 +172,7 @@ ROLLBACK;
 -- G04: from one mode to another and back; each decision stays as it was
 -- decided.
 BEGIN;
-SELECT hitl.create_workflow('mod moves', 'mod'), hitl.set_policy('mod moves', upper => 0.9, audit_rate_approve => 0);
+SELECT hitl.create_workflow('mod moves', 'mod'), hitl.set_policy('mod moves', upper => 0.9, audit_rate_approve => 0, audit_rate_reject => 0);
 INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('mod moves', 'never set', 0.5);
 SELECT hitl.set_mode('mod moves', 'shadow');
 INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('mod moves', 'shadow', 0.5);
@@ -393,10 +393,20 @@ SELECT hitl.set_mode('mod approve', 'on_loop'), hitl.set_policy('mod approve', a
 INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('mod approve', 'watched', 0.5);
 SELECT pg_temp.pass('mod approve', '1 day'), pg_temp.settle('mod approve');
 SELECT subject, route, task, outcome, decided_by FROM pg_temp.done('mod approve') WHERE subject = 'watched';
--- (what a watched workflow sends to review is)
+-- (what a watched workflow sends to review waits, for it was not the thresholds)
 INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('mod approve', 'on_loop', 'NaN');
 SELECT pg_temp.pass('mod approve', '31 minutes'), pg_temp.settle('mod approve');
 SELECT subject, route, task, outcome, decided_by FROM pg_temp.done('mod approve') WHERE subject = 'on_loop';
+ROLLBACK;
+
+-- The policy changes while a statement runs: each row goes by the one it cites.
+BEGIN;
+SELECT hitl.set_policy('mod lapse', veto_window => '2 hours') AS v \gset
+INSERT INTO hitl.decision (workflow, subject, confidence)
+SELECT 'mod lapse', 'row ' || i, CASE WHEN i = 1 OR hitl.set_policy('mod lapse', veto_window => '3 hours') > 0 THEN 0.5 END
+FROM generate_series(1, 2) AS i;
+SELECT d.subject, d.policy_version - :v AS later, t.resolution_at - t.created_at AS "window"
+FROM hitl.decision d JOIN hitl.task t ON t.decision = d.id WHERE d.subject ~ '^row' ORDER BY d.id;
 ROLLBACK;
 
 -- The tasks left here are no longer wanted.

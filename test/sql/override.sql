@@ -225,7 +225,7 @@ SELECT * FROM pg_temp.now_is(:'id');
 SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''fraud'')', :'id');
 SELECT * FROM pg_temp.now_is(:'id');
 SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''fraud'')', :'id') AS again;
-SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''no fraud'')', :'id');
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''no fraud'', NULL, ''approved'')', :'id');
 SELECT * FROM pg_temp.now_is(:'id');
 SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''fraud'')', :'id') AS anew;
 SELECT * FROM pg_temp.verdicts(:'id');
@@ -233,7 +233,7 @@ SELECT num_nulls(task, kind, queue, seconds, lease, lease_until) AS nulls FROM h
 SELECT correct FROM hitl.label WHERE id = :'id';
 -- Of a rejection.
 :rejected
-SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''was fine'')', :'id');
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''was fine'', NULL, ''approved'')', :'id');
 SELECT * FROM pg_temp.now_is(:'id');
 -- With an output: amended, whatever it was; and from there.
 :approved
@@ -254,7 +254,7 @@ SELECT pg_temp.act('rae', 'correct($1, ''{"pay": 1.00}'', ''INCORRECT'', ''one''
 -- Another code or note is another correction.
 SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id');
 SELECT pg_temp.act('rae', 'correct($1, NULL, ''UNSAFE'', ''n'')', :'id');
-SELECT pg_temp.act('rae', 'correct($1, NULL, ''UNSAFE'', ''nn'')', :'id');
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''UNSAFE'', ''nn'', NULL, ''approved'')', :'id');
 SELECT code, note, outcome FROM pg_temp.verdicts(:'id');
 -- A decision without an output.
 INSERT INTO hitl.decision (workflow, confidence) VALUES ('ovr in', 0.95) RETURNING id \gset
@@ -305,7 +305,7 @@ SELECT outcome, by, task, verdicts FROM pg_temp.now_is(:'id');
 -- After a veto.
 :watched
 SELECT pg_temp.act('rae', 'veto($1, ''no'')', :'id');
-SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''yes'')', :'id');
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''yes'', NULL, ''approved'')', :'id');
 SELECT kind, reviewer, action, outcome FROM pg_temp.verdicts(:'id');
 
 -- An open audit ends with it, whoever holds it, and the correction is its
@@ -331,6 +331,15 @@ SELECT kind, reviewer, action, outcome FROM pg_temp.verdicts(:'id');
 SELECT correct, outcome FROM hitl.label WHERE id = :'id';
 ROLLBACK;
 
+-- Two who undo the same wrong approval do not undo each other, and an outcome
+-- that cannot be is refused.
+:approved
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''first'')', :'id');
+SELECT pg_temp.act('liz', 'correct($1, NULL, ''INCORRECT'', ''second'')', :'id');
+SELECT pg_temp.act('liz', 'correct($1, NULL, ''INCORRECT'', ''n'', NULL, ''amended'')', :'id');
+SELECT pg_temp.act('liz', 'correct($1, ''{"pay": 2}'', ''INCORRECT'', ''n'', NULL, ''approved'')', :'id');
+SELECT pg_temp.act('liz', 'correct($1, NULL, ''INCORRECT'', ''n'', NULL, ''held'')', :'id');
+
 -- What waits for review has nothing to correct; once decided, by people or by
 -- time, it has.
 :review
@@ -352,7 +361,7 @@ SELECT outcome, by, verdicts FROM pg_temp.now_is(:'id');
 SELECT action, correct FROM hitl.label WHERE id = :'id';
 ROLLBACK;
 INSERT INTO hitl.decision (workflow, confidence) VALUES ('ovr shadow', 0.95) RETURNING id \gset
-SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id');
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''n'', NULL, ''approved'')', :'id');
 SELECT * FROM pg_temp.now_is(:'id');
 
 --
@@ -401,6 +410,22 @@ SELECT hitl.veto(:'hidden', 'no');
 \set VERBOSITY default
 RESET SESSION AUTHORIZATION;
 SELECT pg_temp.act('lea', 'veto($1, ''no'')', :'open') AS another;
+
+-- A correction needs the tier that a rule demanded or that decided, and the
+-- queue where that was; a veto and a lead do not.
+BEGIN;
+SELECT hitl.add_reviewer('ovr doc', tier => 3), hitl.join_queue('ovr doc', 'ovr_policy');
+SELECT hitl.set_rule('ovr in', 'drug', '$.input.drug == true', tier => 3, queue => 'ovr_policy') > 0 AS ruled;
+INSERT INTO hitl.decision (workflow, confidence, input) VALUES ('ovr in', 0.95, '{"drug": true}') RETURNING id \gset
+SELECT count(hitl.reject(task, 'UNSAFE', 'no', reviewer => 'ovr doc')) FROM hitl.claim(1, '{ovr_policy}', 'ovr doc');
+SELECT pg_temp.act('out', 'correct($1, NULL, ''INCORRECT'', ''yes'', NULL, ''approved'')', :'id') AS other_queue;
+SELECT hitl.join_queue('ovr out', 'ovr_policy');
+SELECT pg_temp.act('out', 'correct($1, NULL, ''INCORRECT'', ''yes'', NULL, ''approved'')', :'id') AS lower_tier;
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''yes'', NULL, ''approved'')', :'id') AS lead;
+ROLLBACK;
+-- Nobody is called what the record calls the clock and the policy.
+SELECT hitl.add_reviewer('clock');
+SELECT hitl.add_reviewer('policy');
 
 SELECT c.invariant, d.workflow, c.detail FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision WHERE d.workflow ~ '^ovr';
 -- The tasks left here are no longer wanted.

@@ -142,6 +142,13 @@ INSERT INTO hitl.decision (workflow, confidence, signals) VALUES
 RETURNING signals, route, pg_temp.rules(reasons);
 ROLLBACK;
 
+-- A path that begins with no column would never hold; in a text it is no path.
+SELECT hitl.set_rule('rul', 'slip', '$.inptu.amount > 5');
+\echo :SQLSTATE
+SELECT hitl.set_rule('rul', 'slip', '$.input.amount > 5 || $.subject == "$.amount" && $.amount > 5');
+SELECT policy_version = (SELECT max(version) FROM hitl.rule r WHERE r.workflow = 'rul') AS unchanged
+FROM hitl.workflow WHERE name = 'rul';
+
 -- Conditions see every column, whatever it holds; what is not there is null.
 BEGIN;
 SELECT hitl.create_workflow('rul4', queue => 'rul');
