@@ -8,3 +8,4 @@ COMMENT ON SCHEMA hitl IS 'human-in-the-loop AI: gate, review queues, clocks, ca
 
 -- Nothing of a caller's search_path takes part in what follows.
 SET LOCAL search_path = pg_catalog, pg_temp;
+SET LOCAL standard_conforming_strings = on;

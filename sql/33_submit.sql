@@ -6,7 +6,7 @@ RETURNS record
 LANGUAGE c VOLATILE STRICT PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'hitl_find_request';
 COMMENT ON FUNCTION hitl.find_request(text, text)
-    IS 'the decision that was made of this request, NULL if none; locks the request until the transaction ends; 23505 if another application''s';
+    IS 'the decision that was made of this request; NULL if none, and then others who ask wait until this session has inserted it, asks for another, or ends the transaction; 23505 if another application''s';
 
 -- It runs as its caller: who acts, and may insert, is asked as for an INSERT.
 CREATE FUNCTION hitl.submit(

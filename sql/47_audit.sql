@@ -31,6 +31,7 @@ CREATE TABLE hitl.audit_pick (
     decision uuid PRIMARY KEY,
     draw     bigint NOT NULL
 );
+CREATE INDEX audit_pick_draw ON hitl.audit_pick (draw);
 COMMENT ON TABLE hitl.audit_pick IS 'the decisions that later draws picked; append-only';
 COMMENT ON COLUMN hitl.audit_pick.draw IS 'the row of audit_draw';
 

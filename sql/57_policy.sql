@@ -278,6 +278,13 @@ COMMENT ON FUNCTION hitl.set_policy(text, float8, float8, float8, float8, float8
     int, float8, text[], boolean, boolean, text[], int, boolean)
     IS 'makes the next version of the policy and puts it in force; what is NULL is as before, what reset names is as at first (see the columns of hitl.policy), rules are carried over; base: the version to start from, NULL: the one in force; in_force false: only stored, for a challenger, a replay or activate_policy; returns the version; ZH008 for an impossible policy';
 
+CREATE FUNCTION hitl.require_columns(rule text, condition jsonpath)
+RETURNS void
+LANGUAGE c IMMUTABLE STRICT PARALLEL SAFE
+AS 'MODULE_PATHNAME', 'hitl_require_columns';
+COMMENT ON FUNCTION hitl.require_columns(text, jsonpath)
+    IS 'raises ZH008 if a path of the condition begins with what is no column of a decision';
+
 CREATE FUNCTION hitl.set_rule(
     workflow text, name text, condition jsonpath, route text DEFAULT 'review',
     lane int DEFAULT NULL, tier int DEFAULT NULL, queue text DEFAULT NULL,
@@ -310,6 +317,7 @@ BEGIN
     END IF;
     -- What is no predicate, or has a variable, says so on any document.
     PERFORM jsonb_path_match('{}', condition);
+    PERFORM hitl.require_columns(name, condition);
 
     made := hitl.next_policy(flow, base, without => name);
     IF place IS NULL THEN

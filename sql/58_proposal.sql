@@ -130,7 +130,7 @@ DECLARE
     flow CONSTANT hitl.workflow := hitl.require_workflow(workflow);
 BEGIN
     PERFORM hitl.require_mode(workflow, flow.always_human, mode);
-    PERFORM hitl.change(flow, 'mode', to_jsonb(mode), mode IN ('manual', 'shadow'));
+    PERFORM hitl.change(flow, 'mode', to_jsonb(mode), mode = 'manual');
 END
 $$;
 COMMENT ON FUNCTION hitl.set_mode(text, text)
@@ -210,7 +210,7 @@ BEGIN
 END
 $$;
 COMMENT ON FUNCTION hitl.protect(text, boolean)
-    IS 'whether changes of the workflow that could make more automatic need a second admin: set_policy, set_rule, drop_rule, activate_policy, set_mode but to manual or shadow, set_always_human(..., false), learn_baseline over another, drop_baseline, resume, and the end of this protection; they leave a row in hitl.proposal';
+    IS 'whether changes of the workflow that could make more automatic need a second admin: set_policy, set_rule, drop_rule, activate_policy, set_mode but to manual, set_always_human(..., false), learn_baseline over another, drop_baseline, resume, and the end of this protection; they leave a row in hitl.proposal';
 
 CREATE FUNCTION hitl.confirm(proposal bigint)
 RETURNS void

@@ -49,10 +49,15 @@ SELECT d.id, d.created_at, d.workflow, d.model, d.policy_version, d.route, d.rea
                  AND EXISTS (SELECT FROM hitl.verdict t
                              WHERE t.decision = d.id AND t.final AND t.action = 'timeout')
             THEN 'timeout' ELSE v.action END AS action,
-       v.code, v.reviewer, v.seconds, v.created_at AS labelled_at,
+       v.code, v.reviewer,
+       CASE WHEN v.outcome IS NOT NULL
+            THEN (SELECT sum(t.seconds) FROM hitl.verdict t WHERE t.decision = d.id) END AS seconds,
+       CASE WHEN v.outcome IS NOT NULL
+            THEN (SELECT min(t.created_at) FROM hitl.verdict t
+                  WHERE t.decision = d.id AND t.final AND t.action <> 'timeout') END AS labelled_at,
        v.outcome, d.subject, d.gate_route, d.challenger_route
 FROM hitl.decision d
-LEFT JOIN LATERAL (SELECT v.action, v.outcome, v.code, v.reviewer, v.seconds, v.created_at
+LEFT JOIN LATERAL (SELECT v.action, v.outcome, v.code, v.reviewer
                    FROM hitl.verdict v
                    WHERE v.decision = d.id AND v.final AND v.action <> 'timeout'
                    ORDER BY v.id DESC
@@ -64,8 +69,8 @@ COMMENT ON COLUMN hitl.label.correct IS 'whether the proposal was right; NULL: n
 COMMENT ON COLUMN hitl.label.propensity IS 'probability with which somebody was to look, by the lottery of the gate or any later draw; a label weighs 1/propensity';
 COMMENT ON COLUMN hitl.label.route IS 'auto_approve, auto_reject, review, monitor or observe';
 COMMENT ON COLUMN hitl.label.action IS 'of the latest final verdict of a person: approve, reject, amend, veto or correct; timeout: time decided, and nobody since';
-COMMENT ON COLUMN hitl.label.seconds IS 'from claim to verdict; NULL: nobody had claimed it';
-COMMENT ON COLUMN hitl.label.labelled_at IS 'when the person''s verdict was given';
+COMMENT ON COLUMN hitl.label.seconds IS 'from claim to verdict, of all its verdicts; NULL: nobody had claimed it';
+COMMENT ON COLUMN hitl.label.labelled_at IS 'when the first verdict of a person was given';
 COMMENT ON COLUMN hitl.label.outcome IS 'of the person''s verdict: approved, rejected or amended; NULL: there is none';
 COMMENT ON COLUMN hitl.label.gate_route IS 'what the policy said: auto_approve, auto_reject or review';
 COMMENT ON COLUMN hitl.label.challenger_route IS 'what the challenger of the policy said; NULL: there was none';
@@ -119,7 +124,7 @@ COMMENT ON COLUMN hitl.workflow_report.pending IS 'reviews that nobody has decid
 COMMENT ON COLUMN hitl.workflow_report.verdicts IS 'decisions that people judged, asked or not: in reviews and audits, by vetoes and corrections';
 COMMENT ON COLUMN hitl.workflow_report.overrides IS 'verdicts that the AI''s proposal was wrong: rejected, amended or vetoed';
 COMMENT ON COLUMN hitl.workflow_report.override_rate IS 'overrides / verdicts: of what people saw, not of all';
-COMMENT ON COLUMN hitl.workflow_report.error_rate IS 'share of all proposals that are wrong, estimated from labels weighted by 1/propensity';
+COMMENT ON COLUMN hitl.workflow_report.error_rate IS 'share of the proposals that are wrong, estimated from labels weighted by 1/propensity; of those that people or the lottery reach: what time decided (timed_out) is in no rate';
 COMMENT ON COLUMN hitl.workflow_report.error_rate_lo IS 'lower Wilson limit, level 0.95, at the effective sample size';
 COMMENT ON COLUMN hitl.workflow_report.escape_rate IS 'share of automatic and monitored approvals that are wrong, estimated from their audits';
 COMMENT ON COLUMN hitl.workflow_report.false_rejection_rate IS 'share of automatic rejections of proposals that are right, estimated from their audits';
@@ -149,12 +154,17 @@ SELECT f.workflow, f.trigger, f.rule, count(*) AS fired,
        count(*)::float8 / n.decisions AS share,
        count(f.outcome) AS judged,
        count(*) FILTER (WHERE f.outcome <> 'approved') AS overridden,
-       count(*) FILTER (WHERE f.outcome <> 'approved')::float8 / nullif(count(f.outcome), 0) AS override_rate
-FROM (SELECT l.workflow, r.reason ->> 'trigger' AS trigger, r.reason ->> 'rule' AS rule, l.outcome
+       count(*) FILTER (WHERE f.outcome <> 'approved')::float8 / nullif(count(f.outcome), 0) AS override_rate,
+       count(*) FILTER (WHERE f.correct IS NOT NULL AND f.propensity > 0) AS labels,
+       (hitl.rate(NOT f.correct, 1 / f.propensity) FILTER (WHERE f.propensity > 0)).rate AS error_rate,
+       (hitl.rate(NOT f.correct, 1 / f.propensity) FILTER (WHERE f.propensity > 0)).lo AS error_rate_lo,
+       (hitl.rate(NOT f.correct, 1 / f.propensity) FILTER (WHERE f.propensity > 0)).hi AS error_rate_hi
+FROM (SELECT l.workflow, r.trigger, r.rule, l.outcome, l.correct, l.propensity
       FROM hitl.label l
-      CROSS JOIN LATERAL jsonb_array_elements(l.reasons) AS r (reason)
+      CROSS JOIN LATERAL (SELECT DISTINCT x ->> 'trigger' AS trigger, x ->> 'rule' AS rule
+                          FROM jsonb_array_elements(l.reasons) x) r
       LEFT JOIN hitl.policy p ON p.workflow = l.workflow AND p.version = l.policy_version
-      WHERE r.reason ->> 'trigger' <> 'confidence'
+      WHERE r.trigger <> 'confidence'
          OR NOT (coalesce(l.confidence >= p.upper, false) OR coalesce(l.confidence < p.lower, false))) f
 JOIN (SELECT d.workflow, count(*) AS decisions FROM hitl.decision d GROUP BY d.workflow) n
      ON n.workflow = f.workflow
@@ -166,7 +176,11 @@ COMMENT ON COLUMN hitl.trigger_report.fired IS 'decisions in which it fired';
 COMMENT ON COLUMN hitl.trigger_report.share IS 'fired / decisions of the workflow';
 COMMENT ON COLUMN hitl.trigger_report.judged IS 'of these, judged by people';
 COMMENT ON COLUMN hitl.trigger_report.overridden IS 'of these, rejected, amended or vetoed';
-COMMENT ON COLUMN hitl.trigger_report.override_rate IS 'overridden / judged';
+COMMENT ON COLUMN hitl.trigger_report.override_rate IS 'overridden / judged: of what people saw, not of all';
+COMMENT ON COLUMN hitl.trigger_report.labels IS 'verdicts behind error_rate';
+COMMENT ON COLUMN hitl.trigger_report.error_rate IS 'share of the proposals on which it fired that are wrong, estimated from labels weighted by 1/propensity';
+COMMENT ON COLUMN hitl.trigger_report.error_rate_lo IS 'lower Wilson limit, level 0.95, at the effective sample size';
+COMMENT ON COLUMN hitl.trigger_report.error_rate_hi IS 'upper Wilson limit';
 
 CREATE VIEW hitl.challenger_disagreement WITH (security_invoker = true, security_barrier = true) AS
 SELECT l.id, l.created_at, l.workflow, l.subject, l.confidence, l.policy_version, p.challenger,
@@ -225,7 +239,8 @@ AS $$
     )
     SELECT (count(*) OVER () - s.back + 1)::int, s.id, s.workflow, s.model, s.confidence, o.route, o.outcome
     FROM step s
-    JOIN LATERAL (SELECT o.route, o.outcome FROM hitl.outcome o WHERE o.id = s.id) o ON true
+    -- one look-up a step, not a join with all outcomes
+    JOIN LATERAL (SELECT o.route, o.outcome FROM hitl.outcome o WHERE o.id = s.id OFFSET 0) o ON true
     ORDER BY 1
 $$;
 COMMENT ON FUNCTION hitl.decision_path(uuid)
@@ -235,8 +250,9 @@ CREATE FUNCTION hitl.explain(decision uuid)
 RETURNS SETOF text
 LANGUAGE sql STABLE PARALLEL RESTRICTED
 SECURITY DEFINER SET search_path = pg_catalog, pg_temp SET datestyle = 'ISO' SET timezone = 'UTC'
+SET extra_float_digits = 1
 AS $$
-    SELECT line
+    SELECT regexp_replace(line, '\.\.$', '.')
     FROM (
         SELECT d.created_at AS at, 1 AS place, 0::bigint AS n,
                format('%s: a decision of workflow "%s" was inserted by "%s"%s%s.',
@@ -257,9 +273,12 @@ AS $$
       UNION ALL
         -- with the field of the policy that asks for it
         SELECT d.created_at, 3, r.n,
-               format('Trigger %s: %s%s.', concat_ws(' ', r.reason ->> 'trigger', '"' || (r.reason ->> 'rule') || '"'),
+               format('Trigger %s: %s%s%s.', concat_ws(' ', r.reason ->> 'trigger', '"' || (r.reason ->> 'rule') || '"'),
                       r.reason ->> 'detail',
-                      ' (' || f.field || ' ' || (to_jsonb(p) ->> f.field) || ')')
+                      ' (' || f.field || ' ' || (to_jsonb(p) ->> f.field) || ')',
+                      ' (' || nullif(concat_ws(', ', CASE WHEN u.name IS NOT NULL AND u.route IS NULL THEN 'recorded only' END,
+                                        'lane ' || u.lane, 'tier ' || u.tier, 'queue "' || u.queue || '"',
+                                        'SLA "' || u.sla || '"'), '') || ')')
         FROM hitl.decision d
         CROSS JOIN LATERAL jsonb_array_elements(d.reasons) WITH ORDINALITY AS r (reason, n)
         LEFT JOIN hitl.policy p ON p.workflow = d.workflow AND p.version = d.policy_version
@@ -267,6 +286,9 @@ AS $$
                           ('field_confidence', 'field_limit'), ('step_confidence', 'step_limit'),
                           ('context_missing', 'required_context')) AS f (trigger, field)
                ON f.trigger = r.reason ->> 'trigger'
+        LEFT JOIN hitl.rule u ON u.workflow = d.workflow AND u.version = d.policy_version
+                             AND u.name = r.reason ->> 'rule'
+                             AND (u.route IS NULL OR num_nonnulls(u.lane, u.tier, u.queue, u.sla) > 0)
         WHERE d.id = explain.decision
       UNION ALL
         SELECT d.created_at, 4, 0,
@@ -301,6 +323,16 @@ AS $$
         SELECT e.created_at, 7, e.id,
                CASE e.kind
                    WHEN 'veto_window_over' THEN format('%s: the time for a veto was over.', e.created_at)
+                   WHEN 'escalated' THEN
+                       format('%s: the deadline for the %s passed; step %s of its SLA: queue "%s", tier %s, lane %s%s.',
+                              e.created_at, replace(e.detail ->> 'clock', '_', ' '), e.detail ->> 'step',
+                              e.detail ->> 'to_queue', e.detail ->> 'tier', e.detail ->> 'lane',
+                              ', new deadline ' || (e.detail ->> 'new_due_at'))
+                   WHEN 'sla_breached' THEN
+                       format('%s: the deadline for the %s passed, and no step of its SLA was left.',
+                              e.created_at, replace(e.detail ->> 'clock', '_', ' '))
+                   WHEN 'lease_expired' THEN
+                       format('%s: the lease of "%s" ran out.', e.created_at, e.detail ->> 'holder')
                    WHEN 'ungated' THEN format('%s: stored past the gate by "%s".', e.created_at, e.actor)
                    ELSE format('%s: %s by "%s".', e.created_at, replace(e.kind, '_', ' '), e.actor) END
         FROM hitl.event e WHERE e.decision = explain.decision
@@ -320,7 +352,8 @@ AS $$
                           ELSE format('%s by "%s"%s%s', v.outcome, v.reviewer,
                                       ' after ' || round(v.seconds::numeric, 1) || ' s',
                                       CASE v.kind WHEN 'audit' THEN ' in an audit' END) END,
-                      ' (' || v.code || ')', ': ' || v.note)
+                      ' (' || nullif(concat_ws(', ', v.code, 'asserted by "' || v.asserted_by || '"'), '') || ')',
+                      ': ' || v.note)
         FROM hitl.verdict v WHERE v.decision = explain.decision
       UNION ALL
         SELECT 'infinity', 10, t.id,

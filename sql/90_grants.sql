@@ -11,8 +11,9 @@ GRANT USAGE ON SCHEMA hitl
     TO hitl_application, hitl_reviewer, hitl_viewer, hitl_delegate;
 
 -- Applications: all columns but the gate's; what the defaults, the condition
--- of the trigger and the policies below call.  They do not see the audit
--- lottery: who does could roll back and try again until not drawn.
+-- of the trigger and the policies below call.  They do not read the audit
+-- lottery.  (That a task was made can still be told within one's transaction,
+-- by the server's own statistics and locks.)
 GRANT INSERT (workflow, input, output, confidence, model, subject, reasoning, alternatives,
               context, signals, exposure, reversible, cohort, question, tags, parent, request_id)
     ON hitl.decision TO hitl_application;

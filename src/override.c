@@ -231,6 +231,7 @@ check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 										  strlen(NameStr(state->workflow)));
 	const char *queue;
 	int32		tier;
+	int32		own_tier;
 
 	if (hitl_actor_is(actor, state->created_by) ||
 		(task && hitl_task_is_own(task, actor)))
@@ -239,6 +240,22 @@ check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 				 errmsg("who acts submitted decision %s",
 						id_text(&wanted->decision)),
 				 errhint("Leave it to somebody else.")));
+	/*
+	 * To stop needs no tier.  To let pass needs the one that a rule demanded,
+	 * or that of whoever decided, from leads too.
+	 */
+	tier = task ? Max(task->tier, state->tier) : state->tier;
+	own_tier = actor->reviewer ? actor->reviewer->tier : 1;
+	if (own_tier < tier &&
+		(wanted->outcome != HITL_REJECTED ||
+		 (wanted->action == HITL_CORRECT && !is_lead(actor))))
+		ereport(ERROR,
+				(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
+				 errmsg("\"%s\" has tier %d, and decision %s needs tier %d",
+						actor->reviewer ? NameStr(actor->reviewer->name) :
+						NameStr(actor->role[0]), own_tier,
+						id_text(&wanted->decision), tier),
+				 errhint("Leave it to a reviewer of that tier.")));
 	if (is_lead(actor))
 		return;
 
@@ -258,16 +275,6 @@ check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 						NameStr(actor->reviewer->name), queue,
 						id_text(&wanted->decision)),
 				 errhint("An admin lets them join by hitl.join_queue(), or a lead does it.")));
-
-	/* a veto only stops, so it may come from every member */
-	tier = task ? Max(task->tier, state->tier) : state->tier;
-	if (wanted->action != HITL_VETO && actor->reviewer->tier < tier)
-		ereport(ERROR,
-				(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
-				 errmsg("reviewer \"%s\" has tier %d, and decision %s needs tier %d",
-						NameStr(actor->reviewer->name), actor->reviewer->tier,
-						id_text(&wanted->decision), tier),
-				 errhint("Leave it to a reviewer of that tier, or to a lead.")));
 }
 
 static bool

@@ -36,6 +36,8 @@
 #include "people.h"
 #include "rule.h"
 
+PG_FUNCTION_INFO_V1(hitl_require_columns);
+
 static int	policy_timeout = 50;	/* milliseconds; 0: as long as it takes */
 
 static TimeoutId timer;
@@ -59,26 +61,78 @@ typedef enum Finding
 /*
  * Which columns a condition looks at, given its canonical text, in which the
  * root is "$" and a key is quoted.  A "$" that is not followed by a key (the
- * whole document, or a character in a string) means all of them.
+ * whole document) means all of them.  A key that is no column goes to *unknown
+ * if that is wanted; the first one.
  */
+static uint32
+find_keys(const char *condition, char **unknown)
+{
+	uint32		keys = 0;
+	const char *at = condition;
+
+	while (*at)
+	{
+		bool		is_key = strncmp(at, "$.\"", 3) == 0;
+		const char *begin;
+		int			key;
+
+		if (*at == '$' && !is_key)
+			keys = HITL_ALL_KEYS;
+		if (*at != '"' && !is_key)
+		{
+			at++;
+			continue;
+		}
+		begin = strchr(at, '"') + 1;
+		for (at = begin; *at && *at != '"'; at++)
+		{
+			if (*at == '\\' && at[1])
+				at++;
+		}
+		if (is_key)
+		{
+			key = hitl_key_find(begin, at - begin);
+			if (key >= 0)
+				keys |= 1U << key;
+			else if (unknown && *unknown == NULL)
+				*unknown = pnstrdup(begin, at - begin);
+		}
+		if (*at)
+			at++;
+	}
+	return keys;
+}
+
 uint32
 hitl_rule_keys(const char *condition)
 {
-	uint32		keys = 0;
+	return find_keys(condition, NULL);
+}
 
-	for (const char *at = strchr(condition, '$'); at; at = strchr(at + 1, '$'))
-	{
-		if (strncmp(at, "$.\"", 3) != 0)
-			return HITL_ALL_KEYS;
-		for (int i = 0; i < HITL_NKEYS; i++)
-		{
-			size_t		len = strlen(hitl_key[i].name);
+/*
+ * A slip in the name of a column would never be noticed: what is missing is
+ * false.
+ */
+Datum
+hitl_require_columns(PG_FUNCTION_ARGS)
+{
+	char	   *name = text_to_cstring(PG_GETARG_TEXT_PP(0));
+	Datum		condition = PG_GETARG_DATUM(1);
+	char	   *unknown = NULL;
+	StringInfoData list;
 
-			if (strncmp(at + 3, hitl_key[i].name, len) == 0 && at[3 + len] == '"')
-				keys |= 1U << i;
-		}
-	}
-	return keys;
+	(void) find_keys(DatumGetCString(DirectFunctionCall1(jsonpath_out,
+														 condition)), &unknown);
+	if (unknown == NULL)
+		PG_RETURN_VOID();
+	initStringInfo(&list);
+	for (int i = 0; i < HITL_NKEYS; i++)
+		appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", hitl_key[i].name);
+	ereport(ERROR,
+			(errcode(ERRCODE_HITL_POLICY_INVALID),
+			 errmsg("rule \"%s\" looks at \"%s\", which is no column of a decision",
+					hitl_clip(name), hitl_clip(unknown)),
+			 errhint("A path begins with one of: %s.", list.data)));
 }
 
 /*

@@ -339,8 +339,7 @@ apply_mode(const HitlWorkflow *w, const HitlJudgement *judgement,
 	}
 	if (w->kill_reason)
 	{
-		if (route != HITL_OBSERVE)
-			route = HITL_REVIEW;
+		route = HITL_REVIEW;
 		hitl_reason_add(reasons, "killed", NULL, w->kill_reason);
 	}
 	return route;

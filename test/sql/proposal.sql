@@ -145,7 +145,7 @@ TABLE pg_temp.state;
 SET SESSION AUTHORIZATION regress_hitl_bob;
 SELECT hitl.confirm(5);
 TABLE pg_temp.state;
-SELECT hitl.set_mode('pro', 'shadow');
+SELECT hitl.set_mode('pro', 'manual');
 TABLE pg_temp.state;
 -- (the other proposal was to end in_loop)
 SET SESSION AUTHORIZATION regress_hitl_pool;
@@ -222,6 +222,10 @@ SELECT hitl.confirm(17);
 SELECT pg_temp.refusal('SELECT hitl.confirm(18)');
 RESET SESSION AUTHORIZATION;
 SELECT baseline FROM hitl.workflow WHERE name = 'pro';
+
+-- In shadow nothing reaches a person, so that needs two as well.
+SELECT hitl.set_mode('pro', 'shadow');
+SELECT hitl.withdraw_proposal(19, 'rather not');
 
 -- All of it is on record.
 SELECT kind, actor = 'regress_hitl_ann' AS ann, actor = 'regress_hitl_bob' AS bob, detail ->> 'id' AS proposal,
