@@ -138,6 +138,26 @@ SELECT count(hitl.approve(c.task, NULL, 'aud_ann')) FROM hitl.claim(1000, '{aud}
 SELECT labels, error_rate = 1 / 3.0::float8 AS one_in_three, approvals_audited FROM hitl.workflow_report WHERE workflow = 'aud un';
 SELECT * FROM hitl.check();
 
+-- Nor is one of a review that time decided: those that somebody corrects later
+-- are the wrong ones.
+BEGIN;
+SELECT hitl.create_sla('aud_late', resolution => '1 minute');
+SELECT hitl.create_workflow('aud late', queue => 'aud', sla => 'aud_late', mode => 'in_loop');
+SELECT hitl.set_policy('aud late', upper => 0.8, audit_rate_approve => 0, irreversible => false, on_timeout => 'approve');
+INSERT INTO hitl.decision (workflow, subject, output, confidence) SELECT 'aud late', 'l' || i, '1', 0.5 FROM generate_series(1, 4) i;
+SELECT count(hitl.approve(task, NULL, 'aud_ann')) FROM hitl.claim(1000, '{aud}', 'aud_ann') c JOIN hitl.decision d ON d.id = c.decision WHERE d.workflow = 'aud late' AND d.subject = 'l1';
+UPDATE hitl.task SET holder = NULL, lease = NULL, lease_until = NULL, claimed_at = NULL, resolution_at = now() - interval '1 second', due_at = now() - interval '1 second', wake_at = now() - interval '1 second'
+WHERE workflow = 'aud late';
+SELECT hitl.tick() > 0 AS ticked;
+SELECT hitl.correct(id, NULL, 'INCORRECT', 'no', 'aud_ann') FROM hitl.decision WHERE workflow = 'aud late' AND subject = 'l2';
+SELECT hitl.correct(id, '2', 'INCORRECT', 'two', 'aud_ann') FROM hitl.decision WHERE workflow = 'aud late' AND subject = 'l3';
+-- (what a person decided is a label, and the later word counts)
+SELECT hitl.correct(id, NULL, 'INCORRECT', 'no', 'aud_ann') FROM hitl.decision WHERE workflow = 'aud late' AND subject = 'l1';
+SELECT subject, propensity, action, outcome, correct FROM hitl.label WHERE workflow = 'aud late' ORDER BY subject;
+SELECT labels, error_rate FROM hitl.workflow_report WHERE workflow = 'aud late';
+SELECT * FROM hitl.check();
+ROLLBACK;
+
 -- Violations of all this are found.
 CREATE FUNCTION pg_temp.violations() RETURNS TABLE (invariant text, subject text, has_task boolean, detail text)
 LANGUAGE sql AS $$

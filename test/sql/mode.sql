@@ -325,6 +325,24 @@ SELECT pg_temp.pass('mod keep', '31 minutes'), pg_temp.settle('mod keep');
 SELECT subject, v.outcome, decided_by, note FROM pg_temp.done('mod keep') JOIN hitl.decision d USING (subject) JOIN hitl.verdict v ON v.decision = d.id AND v.action = 'timeout'
 WHERE d.workflow = 'mod keep';
 
+-- Time approves only what the thresholds alone left to a person: not what
+-- anything else asked for, nor what was to be rejected and only a mode held back.
+BEGIN;
+SELECT hitl.set_policy('mod approve', lower => 0.3, novelty_limit => 5, fairness_limit => 0.8),
+       hitl.set_rule('mod approve', 'large', '$.exposure > 50000'),
+       hitl.set_rule('mod approve', 'noted', '$.exposure > 5', route => NULL);
+INSERT INTO hitl.decision (workflow, subject, confidence, exposure, signals) VALUES
+    ('mod approve', 'asked: grey', 0.5, 1, '{"novelty": 1, "fairness": 0.9}'), ('mod approve', 'asked: rule', 0.5, 60000, '{"novelty": 1, "fairness": 0.9}'),
+    ('mod approve', 'asked: noted', 0.5, 6, '{"novelty": 1, "fairness": 0.9}'), ('mod approve', 'asked: novel', 0.5, 1, '{"novelty": 9, "fairness": 0.9}'),
+    ('mod approve', 'asked: unfair', 0.5, 1, '{"novelty": 1, "fairness": 0.7}'), ('mod approve', 'asked: missing', NULL, 1, '{"novelty": 1, "fairness": 0.9}');
+SELECT hitl.set_mode('mod approve', 'manual');
+INSERT INTO hitl.decision (workflow, subject, confidence, exposure, signals)
+SELECT 'mod approve', 'asked: mode, ' || c, c, 1, '{"novelty": 1, "fairness": 0.9}' FROM unnest('{0.95,0.5,0.1}'::float8[]) AS c;
+SELECT hitl.set_mode('mod approve', 'in_loop');
+SELECT pg_temp.pass('mod approve', '31 minutes'), pg_temp.settle('mod approve');
+SELECT subject, gate_route, fired, task, outcome, decided_by FROM pg_temp.done('mod approve') WHERE subject ~ '^asked';
+ROLLBACK;
+
 -- Killed, manual, in the shadow, or in need of a person: held, also once that is
 -- over, since the deadline has been dealt with.
 BEGIN;
@@ -393,7 +411,7 @@ SELECT hitl.set_mode('mod approve', 'on_loop'), hitl.set_policy('mod approve', a
 INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('mod approve', 'watched', 0.5);
 SELECT pg_temp.pass('mod approve', '1 day'), pg_temp.settle('mod approve');
 SELECT subject, route, task, outcome, decided_by FROM pg_temp.done('mod approve') WHERE subject = 'watched';
--- (what a watched workflow sends to review waits, for it was not the thresholds)
+-- (what a watched workflow sends to review may be rejected, whatever asked)
 INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('mod approve', 'on_loop', 'NaN');
 SELECT pg_temp.pass('mod approve', '31 minutes'), pg_temp.settle('mod approve');
 SELECT subject, route, task, outcome, decided_by FROM pg_temp.done('mod approve') WHERE subject = 'on_loop';

@@ -1,6 +1,7 @@
 -- Veto and correct: people stop what the AI decided, or undo it later.  Who may,
--- what each makes of each route, and that a later final verdict supersedes an
--- earlier one without taking it back.
+-- what each makes of each route, that a correction names the outcome it wants and
+-- needs the tier and the queue of what it undoes, and that a later final verdict
+-- supersedes an earlier one without taking it back.
 \set SHOW_CONTEXT never
 \set ON_ERROR_ROLLBACK on
 
@@ -53,7 +54,8 @@ END
 $$;
 
 -- A reviewer of the queue, one of another, two leads of whom one is a
--- reviewer, a pooled login that names reviewers, and an application.
+-- reviewer, a pooled login that names reviewers, and an application; a reviewer
+-- of a higher tier, without a login.
 CREATE ROLE regress_hitl_rae IN ROLE hitl_reviewer, hitl_application;
 CREATE ROLE regress_hitl_out IN ROLE hitl_reviewer;
 CREATE ROLE regress_hitl_lea IN ROLE hitl_lead;
@@ -63,7 +65,8 @@ CREATE ROLE regress_hitl_app IN ROLE hitl_application;
 SELECT hitl.create_queue('ovr'), hitl.create_queue('ovr_other'), hitl.create_queue('ovr_policy');
 SELECT hitl.add_reviewer('ovr rae', 'regress_hitl_rae', max_open => 100), hitl.join_queue('ovr rae', 'ovr'),
        hitl.add_reviewer('ovr out', 'regress_hitl_out'), hitl.join_queue('ovr out', 'ovr_other'),
-       hitl.add_reviewer('ovr liz', 'regress_hitl_liz'), hitl.add_reviewer('ovr bob'), hitl.join_queue('ovr bob', 'ovr');
+       hitl.add_reviewer('ovr liz', 'regress_hitl_liz'), hitl.add_reviewer('ovr bob'), hitl.join_queue('ovr bob', 'ovr'),
+       hitl.add_reviewer('ovr sue', tier => 3), hitl.join_queue('ovr sue', 'ovr');
 SELECT hitl.create_workflow('ovr', 'ovr', mode => 'on_loop'), hitl.create_workflow('ovr in', 'ovr', mode => 'in_loop'),
        hitl.create_workflow('ovr shadow', 'ovr', mode => 'shadow');
 SELECT hitl.add_code('OVR', 'only there', 'ovr in');
@@ -225,16 +228,36 @@ SELECT * FROM pg_temp.now_is(:'id');
 SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''fraud'')', :'id');
 SELECT * FROM pg_temp.now_is(:'id');
 SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''fraud'')', :'id') AS again;
-SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''no fraud'', NULL, ''approved'')', :'id');
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''no fraud'', outcome => ''approved'')', :'id');
 SELECT * FROM pg_temp.now_is(:'id');
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''no fraud'', outcome => ''approved'')', :'id') AS again;
 SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''fraud'')', :'id') AS anew;
 SELECT * FROM pg_temp.verdicts(:'id');
 SELECT num_nulls(task, kind, queue, seconds, lease, lease_until) AS nulls FROM hitl.verdict WHERE decision = :'id' ORDER BY id LIMIT 1;
 SELECT correct FROM hitl.label WHERE id = :'id';
--- Of a rejection.
+-- Of a rejection: it is not undone by the way.
 :rejected
-SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''was fine'', NULL, ''approved'')', :'id');
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''was fine'')', :'id');
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''was fine'', outcome => ''rejected'')', :'id');
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''was fine'', outcome => ''approved'')', :'id');
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''was fine'', outcome => ''approved'')', :'id') AS again;
 SELECT * FROM pg_temp.now_is(:'id');
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''was not'', outcome => ''rejected'')', :'id');
+SELECT * FROM pg_temp.now_is(:'id');
+-- The outcome is there already, whoever brought it about: two people who undo
+-- the same do not undo each other.
+:approved
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''fine'', outcome => ''approved'')', :'id');
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''fraud'')', :'id');
+SELECT pg_temp.act('del', 'correct($1, NULL, ''INCORRECT'', ''fraud'', ''ovr bob'')', :'id') AS another_person;
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''fraud!'')', :'id') AS another_note;
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''UNSAFE'', ''fraud'')', :'id') AS another_code;
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''fraud'')', :'id') AS a_lead;
+SELECT * FROM pg_temp.now_is(:'id');
+-- A repetition that comes after somebody else's is another correction.
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''fine'', outcome => ''approved'')', :'id');
+SELECT pg_temp.act('del', 'correct($1, NULL, ''INCORRECT'', ''fine'', ''ovr bob'', ''approved'')', :'id');
+SELECT reviewer, note, outcome FROM pg_temp.verdicts(:'id');
 -- With an output: amended, whatever it was; and from there.
 :approved
 SELECT pg_temp.act('rae', 'correct($1, ''{"pay": 2}'', ''INCORRECT'', ''two'')', :'id');
@@ -248,20 +271,38 @@ SELECT pg_temp.act('rae', 'correct($1, ''{"pay": 4}'', ''INCORRECT'', ''two'')',
 SELECT pg_temp.act('rae', 'correct($1, ''null'', ''INCORRECT'', ''two'')', :'id') AS to_null;
 SELECT * FROM pg_temp.now_is(:'id');
 SELECT action, output, outcome FROM pg_temp.verdicts(:'id');
--- To the proposed output: that is no correction of an approval.
+-- To the proposed output: that is to approve, whatever is in effect.
 :approved
-SELECT pg_temp.act('rae', 'correct($1, ''{"pay": 1.00}'', ''INCORRECT'', ''one'')', :'id');
--- Another code or note is another correction.
+SELECT pg_temp.act('rae', 'correct($1, ''{"pay": 1.00}'', ''INCORRECT'', ''one'')', :'id') AS of_an_approval;
 SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id');
-SELECT pg_temp.act('rae', 'correct($1, NULL, ''UNSAFE'', ''n'')', :'id');
-SELECT pg_temp.act('rae', 'correct($1, NULL, ''UNSAFE'', ''nn'', NULL, ''approved'')', :'id');
-SELECT code, note, outcome FROM pg_temp.verdicts(:'id');
+SELECT pg_temp.act('rae', 'correct($1, ''{"pay": 1}'', ''INCORRECT'', ''one'')', :'id') AS of_a_rejection;
+SELECT pg_temp.act('rae', 'correct($1, ''{"pay": 2}'', ''INCORRECT'', ''two'', outcome => ''amended'')', :'id');
+SELECT pg_temp.act('rae', 'correct($1, ''{"pay": 1}'', ''INCORRECT'', ''one'')', :'id') AS of_an_amendment;
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''one'', outcome => ''approved'')', :'id');
+SELECT * FROM pg_temp.now_is(:'id');
+SELECT action, output, outcome FROM pg_temp.verdicts(:'id');
 -- A decision without an output.
 INSERT INTO hitl.decision (workflow, confidence) VALUES ('ovr in', 0.95) RETURNING id \gset
 SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id');
 SELECT pg_temp.act('rae', 'correct($1, ''{"pay": 5}'', ''INCORRECT'', ''n'')', :'id');
 SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id');
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''n'', outcome => ''approved'')', :'id');
 SELECT action, output, outcome FROM pg_temp.verdicts(:'id');
+-- In one transaction that keeps its snapshot, a person's own verdicts are seen.
+:approved
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id');
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''n'', outcome => ''approved'')', :'id');
+SELECT outcome, verdicts FROM pg_temp.now_is(:'id');
+COMMIT;
+
+-- Outcomes that do not go with the output, or do not exist.
+:approved
+SELECT n, pg_temp.act('rae', format('correct($1, %L, ''INCORRECT'', ''n'', outcome => %L)', output, outcome), :'id') AS answer
+FROM (VALUES (1, '{"pay": 2}', 'approved'), (2, '{"pay": 2}', 'rejected'), (3, NULL, 'amended'), (4, 'null', 'approved'),
+             (5, NULL, 'held'), (6, NULL, ''), (7, NULL, 'Approved'), (8, NULL, repeat('x', 100))) AS v (n, output, outcome)
+ORDER BY n;
+SELECT * FROM pg_temp.now_is(:'id');
 
 -- Who may: as with a veto.
 :approved
@@ -270,7 +311,7 @@ SELECT pg_temp.act('out', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id');
 SELECT pg_temp.act('out', 'correct($1, NULL, ''INCORRECT'', ''n'', ''ovr rae'')', :'id');
 SELECT pg_temp.act('del', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id');
 SELECT pg_temp.act('del', 'correct($1, NULL, ''INCORRECT'', ''n'', ''ovr bob'')', :'id');
-SELECT pg_temp.act('liz', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id');
+SELECT pg_temp.act('liz', 'correct($1, NULL, ''INCORRECT'', ''n'', outcome => ''approved'')', :'id') AS not_a_member;
 SELECT reviewer, asserted_by, outcome FROM pg_temp.verdicts(:'id');
 -- What was said wrong changes nothing.
 :approved
@@ -305,7 +346,8 @@ SELECT outcome, by, task, verdicts FROM pg_temp.now_is(:'id');
 -- After a veto.
 :watched
 SELECT pg_temp.act('rae', 'veto($1, ''no'')', :'id');
-SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''yes'', NULL, ''approved'')', :'id');
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''yes'')', :'id');
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''yes'', outcome => ''approved'')', :'id');
 SELECT kind, reviewer, action, outcome FROM pg_temp.verdicts(:'id');
 
 -- An open audit ends with it, whoever holds it, and the correction is its
@@ -331,15 +373,6 @@ SELECT kind, reviewer, action, outcome FROM pg_temp.verdicts(:'id');
 SELECT correct, outcome FROM hitl.label WHERE id = :'id';
 ROLLBACK;
 
--- Two who undo the same wrong approval do not undo each other, and an outcome
--- that cannot be is refused.
-:approved
-SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''first'')', :'id');
-SELECT pg_temp.act('liz', 'correct($1, NULL, ''INCORRECT'', ''second'')', :'id');
-SELECT pg_temp.act('liz', 'correct($1, NULL, ''INCORRECT'', ''n'', NULL, ''amended'')', :'id');
-SELECT pg_temp.act('liz', 'correct($1, ''{"pay": 2}'', ''INCORRECT'', ''n'', NULL, ''approved'')', :'id');
-SELECT pg_temp.act('liz', 'correct($1, NULL, ''INCORRECT'', ''n'', NULL, ''held'')', :'id');
-
 -- What waits for review has nothing to correct; once decided, by people or by
 -- time, it has.
 :review
@@ -361,8 +394,97 @@ SELECT outcome, by, verdicts FROM pg_temp.now_is(:'id');
 SELECT action, correct FROM hitl.label WHERE id = :'id';
 ROLLBACK;
 INSERT INTO hitl.decision (workflow, confidence) VALUES ('ovr shadow', 0.95) RETURNING id \gset
-SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''n'', NULL, ''approved'')', :'id');
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id');
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''n'', outcome => ''approved'')', :'id');
 SELECT * FROM pg_temp.now_is(:'id');
+
+--
+-- Whose authority a correction needs
+--
+
+-- The tier that a rule asked for, also when the rule is no longer there: what a
+-- senior rejected, a junior does not approve.
+BEGIN;
+SELECT hitl.set_rule('ovr in', 'physician', '$.exposure > 10', tier => 3);
+INSERT INTO hitl.decision (workflow, confidence, output, exposure) VALUES ('ovr in', 0.95, '{"pay": 1}', 11) RETURNING id \gset
+SELECT hitl.drop_rule('ovr in', 'physician');
+SELECT count(*) AS claimed FROM hitl.claim(100, '{ovr}', 'ovr bob') WHERE decision = :'id';
+SELECT count(*) AS claimed FROM hitl.claim(100, '{ovr}', 'ovr sue') WHERE decision = :'id';
+SELECT hitl.reject(id, 'UNSAFE', 'no', reviewer => 'ovr sue') FROM hitl.task WHERE decision = :'id';
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''yes'', outcome => ''approved'')', :'id') AS junior;
+SELECT pg_temp.act('rae', 'correct($1, ''{"pay": 2}'', ''INCORRECT'', ''two'')', :'id') AS junior;
+SELECT pg_temp.act('del', 'correct($1, ''{"pay": 2}'', ''INCORRECT'', ''two'', ''ovr sue'')', :'id') AS senior;
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''no'')', :'id') AS junior;
+-- A lead stops it without the tier, but does not let it pass.
+SELECT pg_temp.act('lea', 'correct($1, ''{"pay": 3}'', ''INCORRECT'', ''three'')', :'id') AS lead;
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''no'')', :'id') AS lead;
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''yes'', outcome => ''approved'')', :'id') AS lead;
+SELECT pg_temp.act('liz', 'correct($1, NULL, ''INCORRECT'', ''yes'', outcome => ''approved'')', :'id') AS lead_of_tier_1;
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''yes'', outcome => ''approved'')', :'id') AS junior;
+UPDATE hitl.reviewer SET tier = 3 WHERE name = 'ovr liz';
+SELECT pg_temp.act('liz', 'correct($1, NULL, ''INCORRECT'', ''yes'', outcome => ''approved'')', :'id') AS lead_of_tier_3;
+SELECT reviewer, action, outcome FROM pg_temp.verdicts(:'id');
+-- Of what fired, the highest; of what did not fire, nothing.
+SELECT hitl.set_rule('ovr in', 'two', '$.exposure > 1', tier => 2, route => NULL),
+       hitl.set_rule('ovr in', 'three', '$.exposure > 2', tier => 3, route => NULL);
+INSERT INTO hitl.decision (workflow, subject, confidence, exposure) SELECT 'ovr in', 'tier ' || e, 0.95, e FROM generate_series(1, 3) AS e;
+SELECT subject, route, pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''n'')', id) AS junior,
+       pg_temp.act('del', 'correct($1, NULL, ''INCORRECT'', ''no'', ''ovr sue'')', id) AS senior
+FROM hitl.decision WHERE workflow = 'ovr in' AND subject ~ '^tier' ORDER BY id;
+ROLLBACK;
+-- The tier of whoever decided.
+:review
+SELECT count(*) AS claimed FROM hitl.claim(100, '{ovr}', 'ovr sue') WHERE decision = :'id';
+SELECT hitl.reject(id, 'UNSAFE', 'no', reviewer => 'ovr sue') FROM hitl.task WHERE decision = :'id';
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''yes'', outcome => ''approved'')', :'id') AS junior;
+SELECT pg_temp.act('del', 'correct($1, NULL, ''INCORRECT'', ''yes'', ''ovr sue'', ''approved'')', :'id') AS senior;
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''no'')', :'id') AS junior;
+SELECT reviewer, action, outcome FROM pg_temp.verdicts(:'id');
+-- (of the latest verdict)
+:review
+SELECT count(*) AS claimed FROM hitl.claim(100, '{ovr}', 'ovr bob') WHERE decision = :'id';
+SELECT hitl.reject(id, 'UNSAFE', 'no', reviewer => 'ovr bob') FROM hitl.task WHERE decision = :'id';
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''yes'', outcome => ''approved'')', :'id') AS among_juniors;
+SELECT pg_temp.act('del', 'correct($1, NULL, ''INCORRECT'', ''no'', ''ovr sue'')', :'id') AS senior;
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''yes'', outcome => ''approved'')', :'id') AS junior;
+-- The tier of a task that is open, as when it was escalated.  A veto only stops:
+-- every member may.
+:watched
+UPDATE hitl.task SET tier = 2 WHERE decision = :'id';
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id') AS correction;
+SELECT pg_temp.act('rae', 'veto($1, ''n'')', :'id') AS veto;
+SELECT reviewer, action, outcome FROM pg_temp.verdicts(:'id');
+BEGIN;
+SELECT hitl.set_rule('ovr', 'tier', '$.confidence > 0', tier => 3, route => NULL);
+:watched
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id') AS correction;
+SELECT pg_temp.act('rae', 'veto($1, ''n'')', :'id') AS veto;
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''yes'', outcome => ''approved'')', :'id') AS then_a_correction;
+ROLLBACK;
+
+-- The queue of a task that is open, or else of the latest verdict.
+BEGIN;
+SELECT hitl.set_rule('ovr in', 'legal', '$.exposure > 10', queue => 'ovr_other');
+INSERT INTO hitl.decision (workflow, confidence, output, exposure) VALUES ('ovr in', 0.95, '{"pay": 1}', 11) RETURNING id \gset
+SELECT count(*) AS claimed FROM hitl.claim(100, '{ovr_other}', 'ovr out') WHERE decision = :'id';
+SELECT hitl.reject(id, 'UNSAFE', 'no', reviewer => 'ovr out') FROM hitl.task WHERE decision = :'id';
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''yes'', outcome => ''approved'')', :'id') AS of_the_workflow;
+SELECT pg_temp.act('out', 'correct($1, NULL, ''INCORRECT'', ''yes'', outcome => ''approved'')', :'id') AS of_the_verdict;
+SELECT kind, queue, reviewer, action, outcome FROM pg_temp.verdicts(:'id');
+SELECT hitl.set_policy('ovr in', audit_rate_approve => 1), hitl.set_rule('ovr in', 'legal', '$.exposure > 10', route => NULL, queue => 'ovr_other');
+INSERT INTO hitl.decision (workflow, confidence, output, exposure) VALUES ('ovr in', 0.95, '{"pay": 1}', 11) RETURNING id \gset
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id') AS of_the_workflow;
+SELECT pg_temp.act('out', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id') AS of_the_audit;
+SELECT kind, queue, reviewer, action, outcome FROM pg_temp.verdicts(:'id');
+ROLLBACK;
+-- Neither: the policy's, if it has one.
+BEGIN;
+SELECT hitl.set_policy('ovr in', queue => 'ovr_policy');
+:approved
+SELECT pg_temp.act('rae', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id') AS of_the_workflow;
+SELECT hitl.join_queue('ovr out', 'ovr_policy');
+SELECT pg_temp.act('out', 'correct($1, NULL, ''INCORRECT'', ''n'')', :'id') AS of_the_policy;
+ROLLBACK;
 
 --
 -- Nobody overrides what they submitted
@@ -410,22 +532,6 @@ SELECT hitl.veto(:'hidden', 'no');
 \set VERBOSITY default
 RESET SESSION AUTHORIZATION;
 SELECT pg_temp.act('lea', 'veto($1, ''no'')', :'open') AS another;
-
--- A correction needs the tier that a rule demanded or that decided, and the
--- queue where that was; a veto and a lead do not.
-BEGIN;
-SELECT hitl.add_reviewer('ovr doc', tier => 3), hitl.join_queue('ovr doc', 'ovr_policy');
-SELECT hitl.set_rule('ovr in', 'drug', '$.input.drug == true', tier => 3, queue => 'ovr_policy') > 0 AS ruled;
-INSERT INTO hitl.decision (workflow, confidence, input) VALUES ('ovr in', 0.95, '{"drug": true}') RETURNING id \gset
-SELECT count(hitl.reject(task, 'UNSAFE', 'no', reviewer => 'ovr doc')) FROM hitl.claim(1, '{ovr_policy}', 'ovr doc');
-SELECT pg_temp.act('out', 'correct($1, NULL, ''INCORRECT'', ''yes'', NULL, ''approved'')', :'id') AS other_queue;
-SELECT hitl.join_queue('ovr out', 'ovr_policy');
-SELECT pg_temp.act('out', 'correct($1, NULL, ''INCORRECT'', ''yes'', NULL, ''approved'')', :'id') AS lower_tier;
-SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''yes'', NULL, ''approved'')', :'id') AS lead;
-ROLLBACK;
--- Nobody is called what the record calls the clock and the policy.
-SELECT hitl.add_reviewer('clock');
-SELECT hitl.add_reviewer('policy');
 
 SELECT c.invariant, d.workflow, c.detail FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision WHERE d.workflow ~ '^ovr';
 -- The tasks left here are no longer wanted.

@@ -235,6 +235,20 @@ INSERT INTO hitl.decision (workflow, subject, confidence, signals) VALUES
     ('trg field', 'no signals', 0.9, NULL),
     ('trg field', 'empty key', 0.9, '{"confidences": {"": 0.1}}');
 SELECT subject, gate_route, reasons FROM pg_temp.said('trg field');
+-- Names of fields are clipped, at most 20 are named, and the others counted.
+INSERT INTO hitl.decision (workflow, subject, confidence, signals)
+SELECT 'trg field', 'low ' || n, 0.9, jsonb_build_object('confidences', (SELECT jsonb_object_agg('f' || i, 0.1) FROM generate_series(1, n) AS i))
+FROM unnest('{19,20,21,2000}'::int[]) AS n;
+INSERT INTO hitl.decision (workflow, subject, confidence, signals)
+SELECT 'trg field', 'mixed', 0.9, jsonb_build_object('confidences', jsonb_object_agg('f' || i, CASE i % 3 WHEN 0 THEN '0.9' WHEN 1 THEN '97' ELSE 'null' END::jsonb))
+FROM generate_series(1, 99) AS i;
+INSERT INTO hitl.decision (workflow, subject, confidence, signals)
+SELECT 'trg field', s, 0.9, jsonb_build_object('confidences', jsonb_build_object(name, value))
+FROM (VALUES ('long', repeat('x', 1000000), '0.1'::jsonb), ('long in bytes', repeat('é', 40), '0.1'), ('long and no number', repeat('y', 64), '"0.1"'), ('long and fine', repeat('z', 64), '0.9')) AS v (s, name, value);
+SELECT d.subject, d.gate_route, jsonb_array_length(d.reasons) AS reasons, count(DISTINCT r ->> 'detail') FILTER (WHERE r ->> 'trigger' = 'field_confidence') AS distinct_fields,
+       max(octet_length(r ->> 'detail')) AS longest, d.reasons -> -1 ->> 'trigger' AS last_trigger, left(d.reasons -> -1 ->> 'detail', 80) AS last_detail
+FROM hitl.decision d LEFT JOIN LATERAL jsonb_array_elements(d.reasons) AS r ON true
+WHERE d.workflow = 'trg field' AND d.subject ~ '^(low|mixed|long)' GROUP BY d.id, d.subject, d.gate_route, d.reasons ORDER BY d.id;
 
 BEGIN;
 SELECT hitl.create_workflow('trg ocr', 'trg'), hitl.create_workflow('trg step', 'trg'),
