@@ -14,4 +14,4 @@ RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'hitl_correct';
 COMMENT ON FUNCTION hitl.correct(uuid, jsonb, text, text, text, text)
-    IS 'corrects an outcome, on record: with an output it becomes amended, without rejected, or approved where outcome says so; by a reviewer of the queue whose tier is that of whoever decided, or a lead; returns the new outcome; an open task of the decision ends with it; ZH003 when that is the outcome already, 55000 when there is none yet, ZH012 when not a member or of a lower tier';
+    IS 'corrects an outcome, on record: with an output it becomes amended, without rejected, or approved where outcome says so; by a reviewer of the queue or a lead, whose tier is what was demanded or that of whoever decided (a lead may always reject); returns the new outcome; an open task of the decision ends with it; ZH003 when that is the outcome already, 55000 when there is none yet, ZH012 when not a member or of a lower tier';

@@ -5,8 +5,9 @@
  * Neither needs a claim.  A veto stops a proposal before or shortly after it
  * takes effect: one that is open to a veto, by a reviewer of its queue or a
  * lead; one that waits for review, by a lead.  A correction reverses or
- * replaces an outcome at any later time, and needs the tier that decided.  Both are final verdicts like others
- * and supersede earlier ones; nothing is taken back from the record.
+ * replaces an outcome at any later time, and needs the tier that decided.  Both
+ * are final verdicts like others and supersede earlier ones; nothing is taken
+ * back from the record.
  *
  * If the decision has an open task, it ends here too, through the one
  * transition function, whoever holds it.  Overrides of one decision come one
@@ -42,9 +43,24 @@ static HitlQuery decision_query = {
 	.text =
 	"SELECT d.workflow, d.route, d.created_at, d.created_by, d.output,"
 	"       p.veto_window, v.outcome, v.output, v.action, v.reviewer, v.code,"
-	"       v.note, v.id, v.queue,"
-	"       GREATEST((SELECT r.tier FROM hitl.reviewer r"
-	"                  WHERE r.name OPERATOR(pg_catalog.=) v.reviewer),"
+	"       v.note, v.id,"
+	"       COALESCE((SELECT t.queue FROM hitl.verdict t"
+	"                  WHERE t.decision OPERATOR(pg_catalog.=) d.id"
+	"                    AND t.queue IS NOT NULL ORDER BY t.id DESC LIMIT 1),"
+	"                (SELECT e.detail OPERATOR(pg_catalog.->>) 'queue'"
+	"                   FROM hitl.event e"
+	"                  WHERE e.decision OPERATOR(pg_catalog.=) d.id"
+	"                    AND e.kind OPERATOR(pg_catalog.=) 'veto_window_over'"
+	"                  ORDER BY e.id DESC LIMIT 1)),"
+	"       GREATEST((SELECT pg_catalog.max(r.tier) FROM hitl.verdict t"
+	"                   JOIN hitl.reviewer r"
+	"                     ON r.name OPERATOR(pg_catalog.=) t.reviewer"
+	"                  WHERE t.decision OPERATOR(pg_catalog.=) d.id),"
+	"                (SELECT pg_catalog.max((e.detail"
+	"                          OPERATOR(pg_catalog.->>) 'tier')::pg_catalog.int4)"
+	"                   FROM hitl.event e"
+	"                  WHERE e.decision OPERATOR(pg_catalog.=) d.id"
+	"                    AND e.kind OPERATOR(pg_catalog.=) 'escalated'),"
 	"                (SELECT pg_catalog.max(r.tier)"
 	"                   FROM pg_catalog.jsonb_array_elements(d.reasons) x"
 	"                   JOIN hitl.rule r"
@@ -57,7 +73,7 @@ static HitlQuery decision_query = {
 	"    ON p.workflow OPERATOR(pg_catalog.=) d.workflow"
 	"   AND p.version OPERATOR(pg_catalog.=) d.policy_version"
 	"  LEFT JOIN LATERAL"
-	"       (SELECT id, outcome, output, action, reviewer, code, note, queue"
+	"       (SELECT id, outcome, output, action, reviewer, code, note"
 	"          FROM hitl.verdict"
 	"         WHERE decision OPERATOR(pg_catalog.=) d.id AND final"
 	"         ORDER BY id DESC LIMIT 1) v ON true"
@@ -82,9 +98,9 @@ typedef struct State
 	char	   *created_by;
 	TimestampTz veto_until;
 	Jsonb	   *proposed;		/* by the AI; NULL: nothing */
-	int32		tier;			/* demanded by rules, or of whoever decided */
+	int32		tier;			/* the greatest demanded, or of who decided */
+	char	   *queue;			/* of its last task; NULL: none that ended */
 	int64		verdict;		/* the latest; 0: none */
-	char	   *queue;			/* of its task; NULL: none */
 	char	   *outcome;
 	char	   *action;
 	char	   *reviewer;

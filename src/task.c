@@ -38,8 +38,8 @@
 enum
 {
 	TASK_ID, TASK_DECISION, TASK_WORKFLOW, TASK_KIND, TASK_QUEUE, TASK_LANE,
-	TASK_TIER, TASK_SORT_KEY, TASK_SUBMITTER, TASK_SUBMITTER_LOGIN, TASK_CREATED_AT, TASK_QUESTION, TASK_SLA,
-	TASK_STEP, TASK_FIRST_REVIEW_AT, TASK_RESOLUTION_AT, TASK_DUE_AT,
+	TASK_TIER, TASK_SORT_KEY, TASK_SUBMITTER, TASK_SUBMITTER_LOGIN,
+	TASK_CREATED_AT, TASK_QUESTION, TASK_SLA, TASK_STEP, TASK_FIRST_REVIEW_AT, TASK_RESOLUTION_AT, TASK_DUE_AT,
 	TASK_WAKE_AT, TASK_HOLDER, TASK_LEASE, TASK_LEASE_UNTIL, TASK_CLAIMED_AT,
 	TASK_NATTS
 };
@@ -82,7 +82,7 @@ static HitlQuery step_query = {
 	.argtypes = {TEXTOID, INT4OID}
 };
 
-/* the policy did not reject it, and at most the thresholds asked for a person */
+/* not rejected by the policy, and at most the thresholds asked for a person */
 static HitlQuery approvable_query = {
 	.text =
 	"SELECT reversible AND gate_route OPERATOR(pg_catalog.<>) 'auto_reject'"

@@ -533,6 +533,19 @@ SELECT hitl.veto(:'hidden', 'no');
 RESET SESSION AUTHORIZATION;
 SELECT pg_temp.act('lea', 'veto($1, ''no'')', :'open') AS another;
 
+-- The queue and the tier of a decision outlive its task and later verdicts.
+BEGIN;
+SELECT hitl.add_reviewer('ovr legal', tier => 2), hitl.join_queue('ovr legal', 'ovr_policy');
+SELECT hitl.set_rule('ovr in', 'legal', '$.input.legal == true', tier => 2, queue => 'ovr_policy') > 0 AS ruled;
+SELECT hitl.set_rule('ovr in', 'plain', '$.input.plain == true', queue => 'ovr_policy') > 0 AS ruled;
+INSERT INTO hitl.decision (workflow, confidence, input) VALUES ('ovr in', 0.95, '{"plain": true}') RETURNING id \gset
+SELECT count(hitl.approve(task, reviewer => 'ovr legal')) FROM hitl.claim(1, '{ovr_policy}', 'ovr legal');
+SELECT hitl.correct(:'id', NULL, 'INCORRECT', 'no', 'ovr legal');
+SELECT hitl.correct(:'id', NULL, 'INCORRECT', 'no', 'ovr legal') AS again;
+SELECT pg_temp.act('del', 'correct($1, NULL, ''INCORRECT'', ''yes'', ''ovr bob'', ''approved'')', :'id') AS not_a_member;
+SELECT pg_temp.act('lea', 'correct($1, NULL, ''INCORRECT'', ''yes'', NULL, ''approved'')', :'id') AS lower_tier;
+ROLLBACK;
+
 SELECT c.invariant, d.workflow, c.detail FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision WHERE d.workflow ~ '^ovr';
 -- The tasks left here are no longer wanted.
 UPDATE hitl.task SET holder = NULL, lease = NULL, lease_until = NULL, claimed_at = NULL WHERE workflow ~ '^ovr';
