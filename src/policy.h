@@ -106,9 +106,8 @@ extern const HitlWorkflow *hitl_workflow(const char *name, size_t len);
 
 /*
  * A version of a workflow's policy, with its rules and the baseline in force,
- * made in the current memory context.  Without a baseline if that is not
- * wanted; a version that does not exist has number 0 and approves nothing.
- * Under hitl_spi_begin.
+ * made in the current memory context.  A version that does not exist has
+ * number 0 and approves nothing.  Under hitl_spi_begin.
  */
 extern HitlPolicy *hitl_policy_load(const char *workflow, int32 version,
 									Snapshot snapshot);

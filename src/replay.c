@@ -10,8 +10,9 @@
  * Policies are compared with policies: with gate_route, which is what the
  * thresholds, rules and limits said, whatever mode or kill made of it.
  *
- * Nothing is written, and all is read under the snapshot of the query: this
- * works on a standby and in a transaction that may only read.
+ * Nothing is written, and all but the earlier steps of a case is read under the
+ * snapshot of the query: this works on a standby and in a transaction that may
+ * only read.
  */
 #include "hitl.h"
 
