@@ -90,17 +90,6 @@ hitl_random_below(PG_FUNCTION_ARGS)
 	PG_RETURN_INT64((int64) (bits % (uint64) n));
 }
 
-/* leaves *to as it is where the column is null */
-static void
-name_column(int number, NameData *to)
-{
-	bool		isnull;
-	Datum		value = hitl_spi_value(0, number, &isnull);
-
-	if (!isnull)
-		namestrcpy(to, TextDatumGetCString(value));
-}
-
 static void
 read_decision(const pg_uuid_t *id, HitlTaskSpec *spec)
 {
@@ -109,7 +98,7 @@ read_decision(const pg_uuid_t *id, HitlTaskSpec *spec)
 	NameData	name;
 	HitlSpi		spi;
 	Datum		arg = UUIDPGetDatum(id);
-	Datum		value;
+	char	   *question;
 	bool		isnull;
 
 	hitl_spi_begin(&spi);
@@ -119,17 +108,15 @@ read_decision(const pg_uuid_t *id, HitlTaskSpec *spec)
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("decision %s does not exist",
 						DatumGetCString(DirectFunctionCall1(uuid_out, arg)))));
-	name_column(COL_WORKFLOW, &spec->workflow);
+	hitl_spi_name(0, COL_WORKFLOW, &spec->workflow);
 	spec->lane = DatumGetInt16(hitl_spi_value(0, COL_LANE, &isnull));
 	spec->submitter = *DatumGetName(hitl_spi_value(0, COL_CREATED_BY, &isnull));
-	value = hitl_spi_value(0, COL_TIER, &isnull);
-	spec->tier = isnull ? 1 : DatumGetInt32(value);
-	name_column(COL_QUEUE, &spec->queue);
-	name_column(COL_SLA, &spec->sla);
-	value = hitl_spi_value(0, COL_QUESTION, &isnull);
-	if (!isnull)
-		spec->question = MemoryContextStrdup(context,
-											 TextDatumGetCString(value));
+	spec->tier = hitl_spi_int32(0, COL_TIER, 1);
+	hitl_spi_name(0, COL_QUEUE, &spec->queue);
+	hitl_spi_name(0, COL_SLA, &spec->sla);
+	question = hitl_spi_string(0, COL_QUESTION);
+	if (question)
+		spec->question = MemoryContextStrdup(context, question);
 	hitl_spi_end(&spi);
 
 	name = spec->workflow;
@@ -139,10 +126,9 @@ read_decision(const pg_uuid_t *id, HitlTaskSpec *spec)
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("workflow \"%s\" does not exist", NameStr(name))));
 	if (NameStr(spec->queue)[0] == '\0')
-		spec->queue = NameStr(w->policy->queue)[0] ?
-			w->policy->queue : w->queue;
+		spec->queue = *hitl_queue_of(w, w->policy);
 	if (NameStr(spec->sla)[0] == '\0')
-		spec->sla = NameStr(w->policy->sla)[0] ? w->policy->sla : w->sla;
+		spec->sla = *hitl_sla_of(w, w->policy);
 }
 
 Datum

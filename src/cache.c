@@ -21,6 +21,7 @@
 #include "catalog/pg_class.h"
 #include "commands/trigger.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/fmgrprotos.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -224,6 +225,32 @@ hitl_spi_value(uint64 row, int number, bool *isnull)
 {
 	return SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc,
 						 number, isnull);
+}
+
+char *
+hitl_spi_string(uint64 row, int number)
+{
+	bool		isnull;
+	Datum		value = hitl_spi_value(row, number, &isnull);
+
+	return isnull ? NULL : TextDatumGetCString(value);
+}
+
+int32
+hitl_spi_int32(uint64 row, int number, int32 missing)
+{
+	bool		isnull;
+	Datum		value = hitl_spi_value(row, number, &isnull);
+
+	return isnull ? missing : DatumGetInt32(value);
+}
+
+void
+hitl_spi_name(uint64 row, int number, NameData *to)
+{
+	char	   *name = hitl_spi_string(row, number);
+
+	namestrcpy(to, name ? name : "");
 }
 
 void

@@ -61,6 +61,10 @@ extern void hitl_spi_run(HitlQuery *query, Datum *args, Snapshot snapshot,
 extern void hitl_spi_write(HitlQuery *query, Datum *args);
 /* a column, counted from 1, of a row of the result, counted from 0 */
 extern Datum hitl_spi_value(uint64 row, int number, bool *isnull);
+/* the same, with what stands for null; a name is empty then */
+extern char *hitl_spi_string(uint64 row, int number);	/* NULL */
+extern int32 hitl_spi_int32(uint64 row, int number, int32 missing);
+extern void hitl_spi_name(uint64 row, int number, NameData *to);
 extern void hitl_spi_end(HitlSpi *spi);
 
 #endif							/* HITL_CACHE_H */

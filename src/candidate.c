@@ -16,7 +16,7 @@
 
 #include "cache.h"
 #include "candidate.h"
-#include "people.h"
+#include "text.h"
 
 /* of a policy of which nothing was said, as in hitl.policy */
 #define AUDIT_RATE		0.05
@@ -57,34 +57,6 @@ read_share(FunctionCallInfo fcinfo, int arg, const char *field,
 	return true;
 }
 
-/*
- * A place in a decision: a column that the application gives, and for jsonb
- * the keys below it.
- */
-static bool
-read_path(char *text, HitlPath *path)
-{
-	char	   *dot = strchr(text, '.');
-
-	path->text = text;
-	path->key = hitl_key_find(text, dot ? (size_t) (dot - text) : strlen(text));
-	if (path->key < 0 || path->key == HITL_KEY_ID ||
-		(dot && hitl_key[path->key].type != JSONBOID))
-		return false;
-	path->step = palloc(sizeof(char *) * (strlen(text) + 1));
-	while (dot != NULL)
-	{
-		char	   *next = strchr(dot + 1, '.');
-		size_t		len = next ? (size_t) (next - dot - 1) : strlen(dot + 1);
-
-		if (len == 0)
-			return false;
-		path->step[path->nsteps++] = pnstrdup(dot + 1, len);
-		dot = next;
-	}
-	return true;
-}
-
 static void
 read_required(ArrayType *array, const char *workflow, HitlPolicy *p)
 {
@@ -107,7 +79,7 @@ read_required(ArrayType *array, const char *workflow, HitlPolicy *p)
 
 		if (!nulls[i])
 			path = TextDatumGetCString(elems[i]);
-		if (path == NULL || !read_path(path, &p->required[i]))
+		if (path == NULL || !hitl_path_read(path, &p->required[i]))
 			ereport(ERROR,
 					(errcode(ERRCODE_HITL_POLICY_INVALID),
 					 errmsg("required_context of workflow \"%s\" has \"%s\", which is no place in a decision",
@@ -168,19 +140,14 @@ hitl_candidate(FunctionCallInfo fcinfo, Snapshot snapshot)
 	HitlPolicy *p;
 	int32		version;
 	int32		baseline;
-	bool		isnull;
 
 	hitl_spi_run(&workflow_query, &name, snapshot, 1);
 	if (SPI_processed == 0)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("workflow \"%s\" does not exist", hitl_clip(workflow))));
-	version = DatumGetInt32(hitl_spi_value(0, 1, &isnull));
-	if (isnull)
-		version = 0;
-	baseline = DatumGetInt32(hitl_spi_value(0, 2, &isnull));
-	if (isnull)
-		baseline = 0;
+	version = hitl_spi_int32(0, 1, 0);
+	baseline = hitl_spi_int32(0, 2, 0);
 
 	if (!PG_ARGISNULL(ARG_VERSION))
 		version = PG_GETARG_INT32(ARG_VERSION);

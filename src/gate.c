@@ -474,7 +474,8 @@ hitl_gate(PG_FUNCTION_ARGS)
 	mine->needs_more = given.needs_task || !n[COL_REQUEST_ID];
 	if (given.needs_task)
 		wish_for(id, &given.effects);
-	remember(mine, trigdata, map, v, n, given.judged, in_place);
+	remember(mine, trigdata, map, v, n,
+			 in_place ? 0 : hitl_stamp_keys(workflow), in_place);
 	hitl_columns_put(map, v, n, values, nulls);
 	if (in_place)
 		return give_back(trigdata, in_place);

@@ -26,4 +26,12 @@
 #define ERRCODE_HITL_VERSION			MAKE_SQLSTATE('Z','H','0','1','1')
 #define ERRCODE_HITL_NOT_ELIGIBLE		MAKE_SQLSTATE('Z','H','0','1','2')
 
+/*
+ * What an advisory lock of ours is on.  The server's own functions use classes
+ * 1 and 2.
+ */
+#define HITL_LOCK_REVIEWER	7
+#define HITL_LOCK_DECISION	8
+#define HITL_LOCK_REQUEST	9
+
 #endif							/* HITL_H */

@@ -24,7 +24,7 @@
 
 #include "cache.h"
 #include "judge.h"
-#include "people.h"
+#include "text.h"
 
 /* as many fields are named */
 #define MAX_FIELDS	20
@@ -199,17 +199,6 @@ apply_thresholds(Judging *j)
  */
 
 static bool
-only_spaces(const char *string, int len)
-{
-	for (int i = 0; i < len; i++)
-	{
-		if (!isspace((unsigned char) string[i]))
-			return false;
-	}
-	return true;
-}
-
-static bool
 is_blank(const JsonbValue *value)
 {
 	switch (value->type)
@@ -217,7 +206,7 @@ is_blank(const JsonbValue *value)
 		case jbvNull:
 			return true;
 		case jbvString:
-			return only_spaces(value->val.string.val, value->val.string.len);
+			return hitl_only_spaces(value->val.string.val, value->val.string.len);
 		case jbvBinary:
 			return JsonContainerSize(value->val.binary.data) == 0;
 		default:
@@ -240,7 +229,7 @@ is_there(const HitlPath *path, const HitlRow *row)
 	{
 		text	   *string = DatumGetTextPP(datum);
 
-		return !only_spaces(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
+		return !hitl_only_spaces(VARDATA_ANY(string), VARSIZE_ANY_EXHDR(string));
 	}
 	if (hitl_key[path->key].type == TEXTARRAYOID)
 		return ARR_NDIM(DatumGetArrayTypeP(datum)) > 0;

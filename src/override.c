@@ -31,10 +31,8 @@
 #include "people.h"
 #include "policy.h"
 #include "task.h"
+#include "text.h"
 #include "verdict.h"
-
-/* the server's own functions use 1 and 2, hitl_claim 7 */
-#define LOCK_CLASS	8
 
 PG_FUNCTION_INFO_V1(hitl_veto);
 PG_FUNCTION_INFO_V1(hitl_correct);
@@ -104,8 +102,8 @@ typedef struct State
 	char	   *outcome;
 	char	   *action;
 	char	   *reviewer;
-	char	   *code;
-	char	   *note;
+	text	   *code;
+	text	   *note;
 	Jsonb	   *new_output;		/* of that verdict; NULL: none */
 	Jsonb	   *output;			/* in effect; NULL: none */
 } State;
@@ -136,13 +134,13 @@ json_column(int number)
 	return isnull ? NULL : DatumGetJsonbPCopy(value);
 }
 
-static char *
-string_column(int number)
+static text *
+text_column(int number)
 {
 	bool		isnull;
 	Datum		value = hitl_spi_value(0, number, &isnull);
 
-	return isnull ? NULL : TextDatumGetCString(value);
+	return isnull ? NULL : DatumGetTextPCopy(value);
 }
 
 static void
@@ -163,8 +161,8 @@ read_state(const pg_uuid_t *id, Snapshot snapshot, State *state)
 				(errcode(ERRCODE_NO_DATA_FOUND),
 				 errmsg("decision %s does not exist", id_text(id))));
 	MemoryContextSwitchTo(context);
-	namestrcpy(&state->workflow, string_column(COL_WORKFLOW));
-	state->route = string_column(COL_ROUTE);
+	namestrcpy(&state->workflow, hitl_spi_string(0, COL_WORKFLOW));
+	state->route = hitl_spi_string(0, COL_ROUTE);
 	state->created_by = pstrdup(NameStr(*DatumGetName(hitl_spi_value(0, COL_CREATED_BY,
 																	 &isnull))));
 	created_at = hitl_spi_value(0, COL_CREATED_AT, &isnull);
@@ -172,20 +170,19 @@ read_state(const pg_uuid_t *id, Snapshot snapshot, State *state)
 	state->veto_until = isnull ? DT_NOBEGIN :
 		DatumGetTimestampTz(DirectFunctionCall2(timestamp_pl_interval,
 												created_at, value));
-	state->outcome = string_column(COL_OUTCOME);
-	state->action = string_column(COL_ACTION);
-	state->reviewer = string_column(COL_REVIEWER);
-	state->code = string_column(COL_CODE);
-	state->note = string_column(COL_NOTE);
+	state->outcome = hitl_spi_string(0, COL_OUTCOME);
+	state->action = hitl_spi_string(0, COL_ACTION);
+	state->reviewer = hitl_spi_string(0, COL_REVIEWER);
+	state->code = text_column(COL_CODE);
+	state->note = text_column(COL_NOTE);
 	state->new_output = json_column(COL_NEW_OUTPUT);
 	state->proposed = json_column(COL_OUTPUT);
 	state->output = state->outcome && strcmp(state->outcome, "amended") == 0 ?
 		state->new_output : state->proposed;
 	value = hitl_spi_value(0, COL_VERDICT, &isnull);
 	state->verdict = isnull ? 0 : DatumGetInt64(value);
-	state->queue = string_column(COL_QUEUE);
-	value = hitl_spi_value(0, COL_TIER, &isnull);
-	state->tier = isnull ? 1 : DatumGetInt32(value);
+	state->queue = hitl_spi_string(0, COL_QUEUE);
+	state->tier = hitl_spi_int32(0, COL_TIER, 1);
 	hitl_spi_end(&spi);
 }
 
@@ -280,10 +277,8 @@ check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 		queue = NameStr(task->queue);
 	else if (state->queue)
 		queue = state->queue;
-	else if (w && NameStr(w->policy->queue)[0])
-		queue = NameStr(w->policy->queue);
 	else
-		queue = w ? NameStr(w->queue) : "";
+		queue = w ? NameStr(*hitl_queue_of(w, w->policy)) : "";
 	if (!hitl_is_member(actor->reviewer, queue))
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
@@ -291,14 +286,6 @@ check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 						NameStr(actor->reviewer->name), queue,
 						id_text(&wanted->decision)),
 				 errhint("An admin lets them join by hitl.join_queue(), or a lead does it.")));
-}
-
-static bool
-same_string(const char *a, text *b)
-{
-	if (a == NULL || b == NULL)
-		return a == NULL && b == NULL;
-	return strcmp(a, text_to_cstring(b)) == 0;
 }
 
 /*
@@ -391,8 +378,8 @@ was_given(const HitlActor *actor, const Wanted *wanted, const State *state)
 	return state->action != NULL &&
 		strcmp(state->action, hitl_action_name(wanted->action)) == 0 &&
 		strcmp(state->reviewer, name) == 0 &&
-		same_string(state->code, wanted->code) &&
-		same_string(state->note, wanted->note) &&
+		hitl_same_text(state->code, wanted->code) &&
+		hitl_same_text(state->note, wanted->note) &&
 		strcmp(state->outcome, hitl_outcome_name(wanted->outcome)) == 0 &&
 		hitl_same_json(state->new_output, wanted->output);
 }
@@ -423,7 +410,7 @@ lock_decision(const pg_uuid_t *id)
 	uint32		half[2];
 
 	memcpy(half, id->data + UUID_LEN - sizeof(half), sizeof(half));
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, half[0], half[1], LOCK_CLASS);
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, half[0], half[1], HITL_LOCK_DECISION);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
@@ -502,12 +489,6 @@ decision_arg(FunctionCallInfo fcinfo, Wanted *wanted)
 	wanted->decision = *PG_GETARG_UUID_P(0);
 }
 
-static text *
-text_arg(FunctionCallInfo fcinfo, int i)
-{
-	return PG_ARGISNULL(i) ? NULL : PG_GETARG_TEXT_PP(i);
-}
-
 /* decision, note, reviewer */
 Datum
 hitl_veto(PG_FUNCTION_ARGS)
@@ -517,9 +498,9 @@ hitl_veto(PG_FUNCTION_ARGS)
 	decision_arg(fcinfo, &wanted);
 	wanted.action = HITL_VETO;
 	wanted.outcome = HITL_REJECTED;
-	wanted.note = text_arg(fcinfo, 1);
+	wanted.note = hitl_text_arg(fcinfo, 1);
 	hitl_check_note(HITL_VETO, wanted.note, true);
-	PG_RETURN_TEXT_P(override(&wanted, text_arg(fcinfo, 2)));
+	PG_RETURN_TEXT_P(override(&wanted, hitl_text_arg(fcinfo, 2)));
 }
 
 static HitlOutcome
@@ -552,9 +533,9 @@ hitl_correct(PG_FUNCTION_ARGS)
 	decision_arg(fcinfo, &wanted);
 	wanted.action = HITL_CORRECT;
 	wanted.output = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1);
-	wanted.code = text_arg(fcinfo, 2);
-	wanted.note = text_arg(fcinfo, 3);
-	wanted.outcome = outcome_arg(text_arg(fcinfo, 5), wanted.output != NULL);
+	wanted.code = hitl_text_arg(fcinfo, 2);
+	wanted.note = hitl_text_arg(fcinfo, 3);
+	wanted.outcome = outcome_arg(hitl_text_arg(fcinfo, 5), wanted.output != NULL);
 	hitl_check_note(HITL_CORRECT, wanted.note, true);
-	PG_RETURN_TEXT_P(override(&wanted, text_arg(fcinfo, 4)));
+	PG_RETURN_TEXT_P(override(&wanted, hitl_text_arg(fcinfo, 4)));
 }

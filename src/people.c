@@ -10,7 +10,6 @@
 #include "hitl.h"
 
 #include "catalog/pg_type.h"
-#include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/array.h"
@@ -19,6 +18,7 @@
 
 #include "cache.h"
 #include "people.h"
+#include "text.h"
 
 static HTAB *queues = NULL;
 static HTAB *reviewers = NULL;
@@ -276,12 +276,6 @@ hitl_actor_or_lead(text *named)
 	add_role(&actor, login);
 	add_person_behind(&actor);
 	return actor;
-}
-
-char *
-hitl_clip(const char *name)
-{
-	return pnstrdup(name, pg_mbcliplen(name, strlen(name), NAMEDATALEN - 1));
 }
 
 bool

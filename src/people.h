@@ -58,9 +58,6 @@ extern HitlActor hitl_actor_from(text *named);
 /* the same, or a lead in their own name: no reviewer, and one role */
 extern HitlActor hitl_actor_or_lead(text *named);
 
-/* a name, or what claims to be one, short enough for a message */
-extern char *hitl_clip(const char *name);
-
 extern bool hitl_is_member(const HitlReviewer *reviewer, const char *queue);
 
 #endif							/* HITL_PEOPLE_H */

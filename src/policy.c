@@ -100,15 +100,6 @@ static HitlQuery sla_query = {
 
 static HTAB *slas = NULL;
 
-static void
-column_name(uint64 row, int number, NameData *to)
-{
-	bool		isnull;
-	Datum		value = hitl_spi_value(row, number, &isnull);
-
-	namestrcpy(to, isnull ? "" : TextDatumGetCString(value));
-}
-
 /* without a value: what stands in its place */
 static double
 column_float8(int number, double missing)
@@ -117,15 +108,6 @@ column_float8(int number, double missing)
 	Datum		value = hitl_spi_value(0, number, &isnull);
 
 	return isnull ? missing : DatumGetFloat8(value);
-}
-
-static int32
-column_int32(int number)
-{
-	bool		isnull;
-	Datum		value = hitl_spi_value(0, number, &isnull);
-
-	return isnull ? 0 : DatumGetInt32(value);
 }
 
 static bool
@@ -145,15 +127,6 @@ column_interval(int number, Interval *to)
 	if (!isnull)
 		*to = *DatumGetIntervalP(value);
 	return !isnull;
-}
-
-static char *
-column_string(uint64 row, int number)
-{
-	bool		isnull;
-	Datum		value = hitl_spi_value(row, number, &isnull);
-
-	return isnull ? NULL : TextDatumGetCString(value);
 }
 
 static void
@@ -182,19 +155,19 @@ read_rule(HitlPolicy *p, uint64 row)
 	Datum		value;
 	bool		isnull;
 
-	column_name(row, RULE_NAME, &rule->name);
+	hitl_spi_name(row, RULE_NAME, &rule->name);
 	value = hitl_spi_value(row, RULE_CONDITION, &isnull);
 	rule->condition = (JsonPath *) PG_DETOAST_DATUM_COPY(value);
-	rule->keys = hitl_rule_keys(column_string(row, RULE_CONDITION_TEXT));
-	rule->review = column_string(row, RULE_ROUTE) != NULL;
+	rule->keys = hitl_rule_keys(hitl_spi_string(row, RULE_CONDITION_TEXT));
+	rule->review = hitl_spi_string(row, RULE_ROUTE) != NULL;
 	value = hitl_spi_value(row, RULE_LANE, &isnull);
 	rule->lane = isnull ? -1 : DatumGetInt16(value);
 	value = hitl_spi_value(row, RULE_TIER, &isnull);
 	rule->tier = isnull ? 0 : DatumGetInt32(value);
-	column_name(row, RULE_QUEUE, &rule->queue);
-	column_name(row, RULE_SLA, &rule->sla);
-	rule->question = column_string(row, RULE_QUESTION);
-	rule->reason = column_string(row, RULE_REASON);
+	hitl_spi_name(row, RULE_QUEUE, &rule->queue);
+	hitl_spi_name(row, RULE_SLA, &rule->sla);
+	rule->question = hitl_spi_string(row, RULE_QUESTION);
+	rule->reason = hitl_spi_string(row, RULE_REASON);
 	p->rule_keys |= rule->keys;
 }
 
@@ -209,27 +182,30 @@ read_rules(HitlPolicy *p)
 	p->nrules = SPI_processed;
 }
 
-/*
- * Required context: "context.policy" is column context, step policy.
- */
-static void
-read_path(const char *text, HitlPath *path)
+bool
+hitl_path_read(const char *text, HitlPath *path)
 {
 	const char *dot = strchr(text, '.');
+	bool		valid;
 
 	path->text = pstrdup(text);
 	path->key = hitl_key_find(text, dot ? (size_t) (dot - text) : strlen(text));
+	valid = path->key >= 0 && path->key != HITL_KEY_ID &&
+		(dot == NULL || hitl_key[path->key].type == JSONBOID);
 	if (path->key < 0)			/* never there, so always missing */
 		path->key = HITL_KEY_CONTEXT;
 	path->step = palloc(sizeof(char *) * (strlen(text) + 1));
 	while (dot != NULL)
 	{
 		const char *next = strchr(dot + 1, '.');
+		char	   *step = next ? pnstrdup(dot + 1, next - dot - 1) :
+			pstrdup(dot + 1);
 
-		path->step[path->nsteps++] = next ?
-			pnstrdup(dot + 1, next - dot - 1) : pstrdup(dot + 1);
+		valid &= *step != '\0';
+		path->step[path->nsteps++] = step;
 		dot = next;
 	}
+	return valid;
 }
 
 static void
@@ -242,17 +218,17 @@ read_required(HitlPolicy *p, Datum array)
 					  TYPALIGN_INT, &elems, NULL, &nelems);
 	p->required = palloc0(sizeof(HitlPath) * Max(nelems, 1));
 	for (int i = 0; i < nelems; i++)
-		read_path(TextDatumGetCString(elems[i]), &p->required[i]);
+		(void) hitl_path_read(TextDatumGetCString(elems[i]), &p->required[i]);
 	p->nrequired = nelems;
 }
 
 static void
 read_policy(HitlPolicy *p)
 {
-	char	   *on_timeout = column_string(0, POLICY_ON_TIMEOUT);
+	char	   *on_timeout = hitl_spi_string(0, POLICY_ON_TIMEOUT);
 	bool		isnull;
 
-	p->version = column_int32(POLICY_VERSION);
+	p->version = hitl_spi_int32(0, POLICY_VERSION, 0);
 	p->upper = column_float8(POLICY_UPPER, -1);
 	p->has_upper = p->upper >= 0;
 	p->lower = column_float8(POLICY_LOWER, 0);
@@ -266,16 +242,16 @@ read_policy(HitlPolicy *p)
 	p->step_limit = column_float8(POLICY_STEP_LIMIT, -1);
 	p->irreversible = column_bool(POLICY_IRREVERSIBLE);
 	p->error_on_invalid =
-		strcmp(column_string(0, POLICY_ON_INVALID), "error") == 0;
+		strcmp(hitl_spi_string(0, POLICY_ON_INVALID), "error") == 0;
 	p->on_timeout = strcmp(on_timeout, "approve") == 0 ? HITL_TIMEOUT_APPROVE :
 		strcmp(on_timeout, "reject") == 0 ? HITL_TIMEOUT_REJECT :
 		HITL_TIMEOUT_HOLD;
 	(void) column_interval(POLICY_VETO_WINDOW, &p->veto_window);
-	p->challenger = column_int32(POLICY_CHALLENGER);
-	column_name(0, POLICY_QUEUE, &p->queue);
-	column_name(0, POLICY_SLA, &p->sla);
-	column_name(0, POLICY_FAIRNESS_QUEUE, &p->fairness_queue);
-	column_name(0, POLICY_FAIRNESS_SLA, &p->fairness_sla);
+	p->challenger = hitl_spi_int32(0, POLICY_CHALLENGER, 0);
+	hitl_spi_name(0, POLICY_QUEUE, &p->queue);
+	hitl_spi_name(0, POLICY_SLA, &p->sla);
+	hitl_spi_name(0, POLICY_FAIRNESS_QUEUE, &p->fairness_queue);
+	hitl_spi_name(0, POLICY_FAIRNESS_SLA, &p->fairness_sla);
 	read_required(p, hitl_spi_value(0, POLICY_REQUIRED, &isnull));
 }
 
@@ -298,7 +274,7 @@ hitl_policy_load(const char *workflow, int32 version, Snapshot snapshot)
 	if (SPI_processed == 0)
 		return p;
 	read_policy(p);
-	baseline = column_int32(POLICY_BASELINE);
+	baseline = hitl_spi_int32(0, POLICY_BASELINE, 0);
 	hitl_spi_run(&rules_query, args, snapshot, 0);
 	read_rules(p);
 	if (p->novelty_limit >= 0 && baseline > 0)
@@ -328,17 +304,17 @@ read_row(HitlWorkflow *w, Snapshot snapshot)
 {
 	Datum		value;
 	bool		isnull;
-	char	   *mode = column_string(0, COL_MODE);
-	int32		version = column_int32(COL_VERSION);
+	char	   *mode = hitl_spi_string(0, COL_MODE);
+	int32		version = hitl_spi_int32(0, COL_VERSION, 0);
 
-	column_name(0, COL_QUEUE, &w->queue);
+	hitl_spi_name(0, COL_QUEUE, &w->queue);
 	w->lane = DatumGetInt16(hitl_spi_value(0, COL_LANE, &isnull));
 	value = hitl_spi_value(0, COL_APPLICATION, &isnull);
 	w->application = isnull ? InvalidOid : DatumGetObjectId(value);
-	column_name(0, COL_SLA, &w->sla);
+	hitl_spi_name(0, COL_SLA, &w->sla);
 	w->always_human = column_bool(COL_ALWAYS_HUMAN);
-	w->kill_reason = column_string(0, COL_KILL_REASON);
-	w->question = column_string(0, COL_QUESTION);
+	w->kill_reason = hitl_spi_string(0, COL_KILL_REASON);
+	w->question = hitl_spi_string(0, COL_QUESTION);
 	value = hitl_spi_value(0, COL_CODES, &isnull);
 	w->codes = datumCopy(value, false, -1);
 
@@ -452,4 +428,17 @@ hitl_in_use(void)
 		hitl_spi_end(&spi);
 	}
 	return known_at == generation;
+}
+
+const NameData *
+hitl_queue_of(const HitlWorkflow *workflow, const HitlPolicy *policy)
+{
+	return NameStr(policy->queue)[0] != '\0' ? &policy->queue :
+		&workflow->queue;
+}
+
+const NameData *
+hitl_sla_of(const HitlWorkflow *workflow, const HitlPolicy *policy)
+{
+	return NameStr(policy->sla)[0] != '\0' ? &policy->sla : &workflow->sla;
 }

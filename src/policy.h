@@ -112,6 +112,18 @@ extern const HitlWorkflow *hitl_workflow(const char *name, size_t len);
 extern HitlPolicy *hitl_policy_load(const char *workflow, int32 version,
 									Snapshot snapshot);
 
+/*
+ * Reads a place in a decision: "context.policy" is column context, step
+ * policy.  False if it is none; nothing is ever there then.
+ */
+extern bool hitl_path_read(const char *text, HitlPath *path);
+
+/* the policy's queue and SLA, or the workflow's where it names none */
+extern const NameData *hitl_queue_of(const HitlWorkflow *workflow,
+									 const HitlPolicy *policy);
+extern const NameData *hitl_sla_of(const HitlWorkflow *workflow,
+								   const HitlPolicy *policy);
+
 /* an SLA that does not exist has no clocks; doctor() says so */
 extern const HitlSla *hitl_sla(const char *name);
 

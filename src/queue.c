@@ -35,6 +35,7 @@
 #include "people.h"
 #include "sla.h"
 #include "task.h"
+#include "text.h"
 #include "worker.h"
 
 /* the most tasks that one call claims */
@@ -42,9 +43,6 @@
 
 /* leases that a claim ends where the clock has not */
 #define CLAIM_SWEEP	100
-
-/* tells our locks from those of pg_advisory_lock(), which are 1 and 2 */
-#define LOCK_CLASS_REVIEWER	7
 
 /* one queue, read in order */
 typedef struct Source
@@ -65,7 +63,7 @@ lock_reviewer(const HitlReviewer *reviewer)
 	LOCKTAG		tag;
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32),
-						 (uint32) hash, LOCK_CLASS_REVIEWER);
+						 (uint32) hash, HITL_LOCK_REVIEWER);
 	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 

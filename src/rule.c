@@ -33,8 +33,8 @@
 
 #include "cache.h"
 #include "document.h"
-#include "people.h"
 #include "rule.h"
+#include "text.h"
 
 PG_FUNCTION_INFO_V1(hitl_require_columns);
 

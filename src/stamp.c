@@ -448,10 +448,14 @@ hitl_stamp(const HitlWorkflow *workflow, const HitlColumns *map,
 	/* u < 1 always, so a propensity of 1 always makes a task, 0 never */
 	result->needs_task = route == HITL_MONITOR ||
 		DatumGetFloat8(v[COL_AUDIT_U]) < DatumGetFloat8(v[COL_PROPENSITY]);
-	result->judged = hitl_judge_keys(workflow->policy);
-	if (workflow->challenger)
-		result->judged |= hitl_judge_keys(workflow->challenger);
 	result->effects = judgement.effects;
+}
+
+uint32
+hitl_stamp_keys(const HitlWorkflow *workflow)
+{
+	return hitl_judge_keys(workflow->policy) |
+		(workflow->challenger ? hitl_judge_keys(workflow->challenger) : 0);
 }
 
 static void
@@ -510,10 +514,10 @@ hitl_stamp_task(const HitlWorkflow *workflow, const Datum *v, const bool *n,
 		spec.kind = HITL_KIND_MONITOR;
 	else
 		return;
-	spec.queue = NameStr(policy->queue)[0] ? policy->queue : workflow->queue;
+	spec.queue = *hitl_queue_of(workflow, policy);
 	spec.lane = DatumGetInt16(v[COL_LANE]);
 	spec.tier = 1;
-	spec.sla = NameStr(policy->sla)[0] ? policy->sla : workflow->sla;
+	spec.sla = *hitl_sla_of(workflow, policy);
 	spec.created_at = DatumGetTimestampTz(v[COL_CREATED_AT]);
 	spec.submitter = *DatumGetName(v[COL_CREATED_BY]);
 	if (GetSessionUserId() != GetOuterUserId())

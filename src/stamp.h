@@ -41,7 +41,6 @@ typedef struct HitlColumns
 typedef struct HitlStamp
 {
 	bool		needs_task;
-	uint32		judged;			/* the columns judged by: bits of HitlKey */
 	HitlEffects effects;
 } HitlStamp;
 
@@ -70,6 +69,9 @@ extern bool hitl_is_stamped(const bool *nulls);
 extern void hitl_stamp(const HitlWorkflow *workflow, const HitlColumns *map,
 					   const Datum *values, const bool *nulls,
 					   Datum *v, bool *n, HitlStamp *result);
+
+/* the columns that a stamp was judged by: bits of HitlKey */
+extern uint32 hitl_stamp_keys(const HitlWorkflow *workflow);
 
 /*
  * The task of a decision that is stored, if it needs one: for a review, an

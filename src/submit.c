@@ -37,9 +37,7 @@
 #include "stamp.h"
 #include "store.h"
 #include "submit.h"
-
-/* override.c uses 8 */
-#define LOCK_CLASS	9
+#include "text.h"
 
 /* longest key, in bytes: it goes into an index */
 #define MAX_REQUEST_ID	512
@@ -105,7 +103,7 @@ lock(Datum workflow, Datum request_id)
 
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, hash_of(workflow, 1),
 						 hash_of(request_id, hash_of(workflow, 2)),
-						 LOCK_CLASS);
+						 HITL_LOCK_REQUEST);
 	if (locked_in == hitl_local_xid() &&
 		memcmp(&tag, &locked, sizeof(tag)) == 0)
 		return;

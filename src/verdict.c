@@ -12,7 +12,6 @@
  */
 #include "hitl.h"
 
-#include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -25,6 +24,7 @@
 #include "people.h"
 #include "policy.h"
 #include "task.h"
+#include "text.h"
 #include "verdict.h"
 
 /* longest note, in bytes: a note is read by people */
@@ -65,19 +65,8 @@ static HitlQuery output_query = {
 static bool
 is_blank(text *value)
 {
-	const char *s;
-	int			len;
-
-	if (value == NULL)
-		return true;
-	s = VARDATA_ANY(value);
-	len = VARSIZE_ANY_EXHDR(value);
-	for (int i = 0; i < len; i++)
-	{
-		if (!isspace((unsigned char) s[i]))
-			return false;
-	}
-	return true;
+	return value == NULL ||
+		hitl_only_spaces(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
 }
 
 void
@@ -148,15 +137,6 @@ check_given(const Given *given)
 				 errhint("Give what the output should have been.")));
 }
 
-static bool
-same_text(Datum stored, bool isnull, text *given)
-{
-	if (isnull || given == NULL)
-		return isnull && given == NULL;
-	return DatumGetBool(DirectFunctionCall2Coll(texteq, C_COLLATION_OID, stored,
-												PointerGetDatum(given)));
-}
-
 bool
 hitl_same_json(Jsonb *a, Jsonb *b)
 {
@@ -195,8 +175,8 @@ answer_again(const Given *given, const HitlActor *actor)
 	if (!mine ||
 		strcmp(TextDatumGetCString(v[1]), hitl_action_name(given->action)) != 0 ||
 		!hitl_same_json(n[2] ? NULL : DatumGetJsonbP(v[2]), given->output) ||
-		!same_text(v[3], n[3], given->code) ||
-		!same_text(v[4], n[4], given->note) ||
+		!hitl_same_text(n[3] ? NULL : DatumGetTextPP(v[3]), given->code) ||
+		!hitl_same_text(n[4] ? NULL : DatumGetTextPP(v[4]), given->note) ||
 		(given->lease && *given->lease != DatumGetInt64(v[5])))
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_ALREADY_DECIDED),
@@ -305,12 +285,6 @@ decide(const Given *given)
  * The SQL functions: task, what the verdict takes, reviewer, lease.
  */
 
-static text *
-text_arg(FunctionCallInfo fcinfo, int i)
-{
-	return PG_ARGISNULL(i) ? NULL : PG_GETARG_TEXT_PP(i);
-}
-
 static void
 common_args(FunctionCallInfo fcinfo, HitlAction action, Given *given,
 			int64 *lease)
@@ -324,8 +298,8 @@ common_args(FunctionCallInfo fcinfo, HitlAction action, Given *given,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the task must not be null")));
 	given->task = PG_GETARG_INT64(0);
-	given->note = text_arg(fcinfo, nargs - 3);
-	given->reviewer = text_arg(fcinfo, nargs - 2);
+	given->note = hitl_text_arg(fcinfo, nargs - 3);
+	given->reviewer = hitl_text_arg(fcinfo, nargs - 2);
 	if (!PG_ARGISNULL(nargs - 1))
 	{
 		*lease = PG_GETARG_INT64(nargs - 1);
@@ -350,7 +324,7 @@ hitl_reject(PG_FUNCTION_ARGS)
 	int64		lease;
 
 	common_args(fcinfo, HITL_REJECT, &given, &lease);
-	given.code = text_arg(fcinfo, 1);
+	given.code = hitl_text_arg(fcinfo, 1);
 	PG_RETURN_TEXT_P(decide(&given));
 }
 
@@ -362,6 +336,6 @@ hitl_amend(PG_FUNCTION_ARGS)
 
 	common_args(fcinfo, HITL_AMEND, &given, &lease);
 	given.output = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1);
-	given.code = text_arg(fcinfo, 2);
+	given.code = hitl_text_arg(fcinfo, 2);
 	PG_RETURN_TEXT_P(decide(&given));
 }
