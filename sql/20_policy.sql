@@ -30,6 +30,8 @@ CREATE TABLE hitl.workflow (
     policy_version int,
     baseline       int,
     kill_reason    text,
+    quota          int CHECK (quota > 0),
+    notes          text,
     created_at     timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE hitl.workflow IS 'a kind of decision';
@@ -43,6 +45,8 @@ COMMENT ON COLUMN hitl.workflow.always_human IS 'nothing is ever final without a
 COMMENT ON COLUMN hitl.workflow.two_admins IS 'what could make more automatic takes effect when a second admin confirms it, see proposal';
 COMMENT ON COLUMN hitl.workflow.policy_version IS 'the policy in force; NULL: none, all to people';
 COMMENT ON COLUMN hitl.workflow.baseline IS 'the version of its baseline in force, what inputs usually look like; NULL: none';
+COMMENT ON COLUMN hitl.workflow.quota IS 'most open tasks that it may have, about: an insert that would make another fails (53400); NULL: no limit';
+COMMENT ON COLUMN hitl.workflow.notes IS 'what reviewers should know: what the AI can and cannot do, how to judge it';
 COMMENT ON COLUMN hitl.workflow.kill_reason IS 'why nothing is automatic until somebody resumes; NULL: not killed';
 
 CREATE TABLE hitl.policy (
@@ -75,10 +79,19 @@ CREATE TABLE hitl.policy (
     confidence_level   float8 CHECK (confidence_level > 0 AND confidence_level < 1),
     cost_error         float8 CHECK (cost_error >= 0 AND cost_error < 'Infinity'),
     cost_review        float8 CHECK (cost_review >= 0 AND cost_review < 'Infinity'),
-    approvals          int NOT NULL DEFAULT 1 CHECK (approvals > 0),
+    approvals          int NOT NULL DEFAULT 1 CHECK (approvals BETWEEN 1 AND 100),
     overlap_rate       float8 NOT NULL DEFAULT 0 CHECK (overlap_rate >= 0 AND overlap_rate <= 1),
+    panel              int NOT NULL DEFAULT 1 CHECK (panel BETWEEN 1 AND 100),
     stages             text[] NOT NULL DEFAULT '{}' CHECK (array_position(stages, NULL) IS NULL),
     blind              boolean NOT NULL DEFAULT false,
+    blind_rate         float8 NOT NULL DEFAULT 1 CHECK (blind_rate >= 0 AND blind_rate <= 1),
+    step_up            text[] NOT NULL DEFAULT '{}' CHECK (array_position(step_up, NULL) IS NULL),
+    step_up_tier       int NOT NULL DEFAULT 1 CHECK (step_up_tier > 0),
+    explanation        boolean NOT NULL DEFAULT false,
+    rubric             int CHECK (rubric > 0),
+    max_resubmits      int CHECK (max_resubmits >= 0),
+    resubmit_window    interval NOT NULL DEFAULT '1 day'
+                       CHECK (resubmit_window > '0' AND resubmit_window <= '100 years'),
     auto_tune          boolean NOT NULL DEFAULT false,
     created_at         timestamptz NOT NULL DEFAULT now(),
     created_by         name NOT NULL,
@@ -109,10 +122,18 @@ COMMENT ON COLUMN hitl.policy.target_error IS 'the share of wrong automatic deci
 COMMENT ON COLUMN hitl.policy.confidence_level IS 'how sure advice on thresholds must be, 0..1 without the ends; NULL: not said';
 COMMENT ON COLUMN hitl.policy.cost_error IS 'cost of a wrong automatic decision, 0 or more, in the unit of cost_review; NULL: not known';
 COMMENT ON COLUMN hitl.policy.cost_review IS 'cost of a review, 0 or more, in the unit of cost_error; NULL: not known';
-COMMENT ON COLUMN hitl.policy.approvals IS 'how many people must agree; only 1 for now';
-COMMENT ON COLUMN hitl.policy.overlap_rate IS 'share of reviews that two people do independently, 0..1; only 0 for now';
-COMMENT ON COLUMN hitl.policy.stages IS 'stages of a review, in order; only none for now';
-COMMENT ON COLUMN hitl.policy.blind IS 'reviewers judge before they see the proposal; only false for now';
+COMMENT ON COLUMN hitl.policy.approvals IS 'how many persons must agree on the outcome of a review, 1 to 100; a rule may demand more';
+COMMENT ON COLUMN hitl.policy.panel IS 'how many persons review at once, each without knowing of the others, 1 to 100; 1: one after the other';
+COMMENT ON COLUMN hitl.policy.overlap_rate IS 'share of reviews that a second person does independently, to measure agreement, 0..1';
+COMMENT ON COLUMN hitl.policy.stages IS 'names of the stages of a review, in order, as in triage, quality, expert: whoever escalates hands it to the next, the n-th needs tier n; empty: none';
+COMMENT ON COLUMN hitl.policy.blind IS 'reviewers store their own judgment before they see the proposal';
+COMMENT ON COLUMN hitl.policy.blind_rate IS 'where blind: the share of tasks that are, drawn by chance, so that the others show what seeing the proposal does, 0..1';
+COMMENT ON COLUMN hitl.policy.step_up IS 'methods of login that a verdict needs, as in cert, scram-sha-256; empty: any';
+COMMENT ON COLUMN hitl.policy.step_up_tier IS 'tasks below this tier need none of step_up';
+COMMENT ON COLUMN hitl.policy.explanation IS 'a rejection needs an explanation for the affected person';
+COMMENT ON COLUMN hitl.policy.rubric IS 'version of the rubric that verdicts are scored by; NULL: none';
+COMMENT ON COLUMN hitl.policy.max_resubmits IS 'a decision goes to review when its subject had more than so many others within resubmit_window; NULL: not looked at';
+COMMENT ON COLUMN hitl.policy.resubmit_window IS 'see max_resubmits, up to 100 years';
 COMMENT ON COLUMN hitl.policy.auto_tune IS 'thresholds follow the advice by themselves; only false for now';
 
 CREATE TABLE hitl.rule (
@@ -128,6 +149,8 @@ CREATE TABLE hitl.rule (
     sla       text COLLATE "C",
     question  text,
     reason    text,
+    skills    text[] NOT NULL DEFAULT '{}' CHECK (array_position(skills, NULL) IS NULL),
+    approvals int CHECK (approvals BETWEEN 1 AND 100),
     PRIMARY KEY (workflow, version, name)
 );
 COMMENT ON TABLE hitl.rule IS 'conditions of a policy version on the whole decision, and what follows when one holds; never changed';
@@ -139,6 +162,8 @@ COMMENT ON COLUMN hitl.rule.tier IS 'least tier of the reviewer; of several rule
 COMMENT ON COLUMN hitl.rule.queue IS 'queue of the task; of several rules the first';
 COMMENT ON COLUMN hitl.rule.sla IS 'clocks of the task; of several rules the first';
 COMMENT ON COLUMN hitl.rule.question IS 'what the reviewer must answer; of several rules the first';
+COMMENT ON COLUMN hitl.rule.skills IS 'skills or credentials that the reviewer must have, all of them; of several rules together';
+COMMENT ON COLUMN hitl.rule.approvals IS 'how many persons must agree; of several rules and the policy the most; NULL: says nothing';
 COMMENT ON COLUMN hitl.rule.reason IS 'in words, for the reviewer; NULL: the condition itself';
 
 CREATE TABLE hitl.proposal (
@@ -162,25 +187,105 @@ COMMENT ON COLUMN hitl.proposal.proposed_login IS 'the role that had logged in';
 
 CREATE TABLE hitl.queue (
     name       text COLLATE "C" PRIMARY KEY,
-    ordering   text NOT NULL DEFAULT 'due' CHECK (ordering IN ('due', 'fifo')),
+    ordering   text NOT NULL DEFAULT 'due'
+               CHECK (ordering IN ('due', 'fifo', 'exposure', 'uncertainty', 'expected_loss')),
     lease      interval NOT NULL DEFAULT '15 minutes' CHECK (lease > '0'),
+    max_hold   interval NOT NULL DEFAULT '8 hours' CHECK (max_hold > '0'),
+    aging      interval CHECK (aging > '0'),
+    gold_rate  float8 NOT NULL DEFAULT 0 CHECK (gold_rate >= 0 AND gold_rate <= 1),
+    gold_bar   float8 CHECK (gold_bar >= 0 AND gold_bar <= 1),
     created_at timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE hitl.queue IS 'where tasks wait for the reviewers who are its members';
-COMMENT ON COLUMN hitl.queue.ordering IS 'within a lane: due (earliest deadline first) or fifo (oldest first)';
+COMMENT ON COLUMN hitl.queue.ordering IS 'within a lane: due (earliest deadline first), fifo (oldest first), exposure (most at risk first), uncertainty (confidence nearest to one half first) or expected_loss (exposure times the probability that the proposal is wrong, greatest first)';
 COMMENT ON COLUMN hitl.queue.lease IS 'how long a claim holds a task';
+COMMENT ON COLUMN hitl.queue.max_hold IS 'how long a reviewer can hold a task by extending the lease, from the claim; a first lease is always whole';
+COMMENT ON COLUMN hitl.queue.aging IS 'bound on overtaking: within a lane no task is served before one that is older by more than this; NULL: none';
+COMMENT ON COLUMN hitl.queue.gold_rate IS 'share of claimed tasks that are decisions with a known answer, to measure reviewers, 0..1';
+COMMENT ON COLUMN hitl.queue.gold_bar IS 'a reviewer whose share of right answers among the last 20 known ones (5 at least) is below it is paused, 0..1; NULL: nobody is';
 
 CREATE TABLE hitl.reviewer (
-    name       text COLLATE "C" PRIMARY KEY,
-    login      regrole UNIQUE,
-    tier       int NOT NULL DEFAULT 1 CHECK (tier > 0),
-    max_open   int NOT NULL DEFAULT 10 CHECK (max_open > 0),
-    created_at timestamptz NOT NULL DEFAULT now()
+    name         text COLLATE "C" PRIMARY KEY,
+    login        regrole UNIQUE,
+    tier         int NOT NULL DEFAULT 1 CHECK (tier > 0),
+    max_open     int NOT NULL DEFAULT 10 CHECK (max_open > 0),
+    skills       text[] NOT NULL DEFAULT '{}' CHECK (array_position(skills, NULL) IS NULL),
+    shift        interval NOT NULL DEFAULT '8 hours' CHECK (shift > '0'),
+    shift_limit  int CHECK (shift_limit > 0),
+    max_releases int NOT NULL DEFAULT 20 CHECK (max_releases >= 0),
+    paused       text,
+    created_at   timestamptz NOT NULL DEFAULT now()
 );
 COMMENT ON TABLE hitl.reviewer IS 'a person who gives verdicts';
-COMMENT ON COLUMN hitl.reviewer.login IS 'the role that acts as this person; NULL: only a hitl_delegate can, by naming the person';
+COMMENT ON COLUMN hitl.reviewer.login IS 'the role that acts as this person, see also reviewer_login; NULL: only a hitl_delegate can, by naming the person';
 COMMENT ON COLUMN hitl.reviewer.tier IS 'authority: takes tasks of this tier and below';
 COMMENT ON COLUMN hitl.reviewer.max_open IS 'how many tasks the person may hold at once';
+COMMENT ON COLUMN hitl.reviewer.skills IS 'what the person can do; what runs out or was issued stands in credential';
+COMMENT ON COLUMN hitl.reviewer.shift IS 'span over which shift_limit and max_releases count, from the first claim after the span before';
+COMMENT ON COLUMN hitl.reviewer.shift_limit IS 'how many tasks the person may claim in a shift; NULL: no limit';
+COMMENT ON COLUMN hitl.reviewer.max_releases IS 'how many tasks the person may give back undecided in a shift before claims are refused';
+COMMENT ON COLUMN hitl.reviewer.paused IS 'why the person may claim nothing for now; NULL: not paused';
+
+CREATE TABLE hitl.reviewer_login (
+    login    regrole PRIMARY KEY,
+    reviewer text COLLATE "C" NOT NULL
+);
+COMMENT ON TABLE hitl.reviewer_login IS 'further logins of a person: all of them act as the person, and none reviews what another submitted';
+COMMENT ON COLUMN hitl.reviewer_login.login IS 'another role that is this person';
+
+CREATE TABLE hitl.credential (
+    reviewer    text COLLATE "C" NOT NULL,
+    credential  text COLLATE "C" NOT NULL,
+    valid_until timestamptz NOT NULL DEFAULT 'infinity',
+    PRIMARY KEY (reviewer, credential)
+);
+COMMENT ON TABLE hitl.credential IS 'authority that was issued to a reviewer: it counts as a skill until it runs out';
+COMMENT ON COLUMN hitl.credential.credential IS 'what tasks ask for in skills';
+COMMENT ON COLUMN hitl.credential.valid_until IS 'from then on it counts no more; infinity: never';
+
+CREATE TABLE hitl.absence (
+    id       bigint GENERATED BY DEFAULT AS IDENTITY PRIMARY KEY,
+    reviewer text COLLATE "C" NOT NULL,
+    since    timestamptz NOT NULL,
+    until    timestamptz NOT NULL,
+    stand_in text COLLATE "C",
+    CHECK (since < until),
+    CHECK (stand_in <> reviewer)
+);
+COMMENT ON TABLE hitl.absence IS 'when a reviewer is away: they claim nothing, and a stand-in may work on their queues';
+COMMENT ON COLUMN hitl.absence.stand_in IS 'works on the queues of the absent, with their own tier and skills; NULL: nobody';
+
+CREATE TABLE hitl.rubric (
+    workflow    text COLLATE "C" NOT NULL,
+    version     int NOT NULL CHECK (version > 0),
+    criterion   text COLLATE "C" NOT NULL,
+    position    int NOT NULL,
+    description text NOT NULL,
+    least       int NOT NULL,
+    most        int NOT NULL,
+    required    boolean NOT NULL DEFAULT true,
+    PRIMARY KEY (workflow, version, criterion),
+    CHECK (least < most)
+);
+COMMENT ON TABLE hitl.rubric IS 'what verdicts are scored by, one row a criterion; versions are never changed, policies name theirs';
+COMMENT ON COLUMN hitl.rubric.position IS 'order in which criteria are shown';
+COMMENT ON COLUMN hitl.rubric.description IS 'what the criterion means, in words';
+COMMENT ON COLUMN hitl.rubric.least IS 'the worst score';
+COMMENT ON COLUMN hitl.rubric.most IS 'the best score';
+COMMENT ON COLUMN hitl.rubric.required IS 'a verdict must score it';
+
+CREATE TABLE hitl.confidence_map (
+    workflow text COLLATE "C" NOT NULL,
+    lo       float8 NOT NULL,
+    hi       float8 NOT NULL,
+    value    float8 NOT NULL CHECK (value >= 0 AND value <= 1),
+    PRIMARY KEY (workflow, lo),
+    CHECK (lo >= 0 AND lo <= hi AND hi <= 1)
+);
+COMMENT ON TABLE hitl.confidence_map IS 'what the stated confidence of a workflow has been worth: learnt from labels, used to order queues';
+COMMENT ON COLUMN hitl.confidence_map.lo IS 'stated confidence, from';
+COMMENT ON COLUMN hitl.confidence_map.hi IS 'to, inclusive';
+COMMENT ON COLUMN hitl.confidence_map.value IS 'share of right proposals there, 0..1';
 
 CREATE TABLE hitl.membership (
     reviewer   text COLLATE "C" NOT NULL,
@@ -239,7 +344,7 @@ DECLARE
     t text;
 BEGIN
     FOREACH t IN ARRAY ARRAY['workflow', 'policy', 'rule', 'queue', 'reviewer', 'membership',
-                             'sla', 'escalation_step', 'decision_code'] LOOP
+                             'reviewer_login', 'credential', 'absence', 'confidence_map', 'sla', 'escalation_step', 'decision_code'] LOOP
         EXECUTE format('CREATE TRIGGER config_changed AFTER INSERT OR UPDATE OR DELETE ON hitl.%I '
                        'FOR EACH ROW EXECUTE FUNCTION hitl.config_changed()', t);
         EXECUTE format('CREATE TRIGGER config_emptied AFTER TRUNCATE ON hitl.%I '
@@ -255,7 +360,7 @@ DO $$
 DECLARE
     t text;
 BEGIN
-    FOREACH t IN ARRAY ARRAY['policy', 'rule'] LOOP
+    FOREACH t IN ARRAY ARRAY['policy', 'rule', 'rubric'] LOOP
         EXECUTE format('CREATE TRIGGER append_only BEFORE UPDATE OR DELETE ON hitl.%I '
                        'FOR EACH ROW EXECUTE FUNCTION hitl.refuse_change()', t);
         EXECUTE format('CREATE TRIGGER append_only_truncate BEFORE TRUNCATE ON hitl.%I '
@@ -274,6 +379,12 @@ SELECT pg_extension_config_dump('hitl.proposal_id_seq', '');
 SELECT pg_extension_config_dump('hitl.queue', '');
 SELECT pg_extension_config_dump('hitl.reviewer', '');
 SELECT pg_extension_config_dump('hitl.membership', '');
+SELECT pg_extension_config_dump('hitl.reviewer_login', '');
+SELECT pg_extension_config_dump('hitl.credential', '');
+SELECT pg_extension_config_dump('hitl.absence', '');
+SELECT pg_extension_config_dump('hitl.absence_id_seq', '');
+SELECT pg_extension_config_dump('hitl.rubric', '');
+SELECT pg_extension_config_dump('hitl.confidence_map', '');
 SELECT pg_extension_config_dump('hitl.sla', '');
 SELECT pg_extension_config_dump('hitl.escalation_step', '');
 SELECT pg_extension_config_dump('hitl.decision_code', 'WHERE NOT builtin');

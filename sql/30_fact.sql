@@ -98,34 +98,59 @@ CREATE TABLE hitl.verdict (
     queue       text COLLATE "C",
     reviewer    text COLLATE "C" NOT NULL,
     asserted_by name,
-    action      text NOT NULL CHECK (action IN ('approve', 'reject', 'amend', 'timeout', 'veto', 'correct')),
+    action      text NOT NULL CHECK (action IN ('approve', 'reject', 'amend', 'escalate', 'timeout', 'veto',
+                                           'withdraw', 'correct')),
     output      jsonb,
     code        text,
     note        text,
     seconds     float8,
     final       boolean NOT NULL,
-    outcome     text CHECK (outcome IN ('approved', 'rejected', 'amended')),
+    outcome     text CHECK (outcome IN ('approved', 'rejected', 'amended', 'withdrawn')),
     lease       bigint,
     lease_until timestamptz,
+    stage       text,
+    policy_version int,
+    on_behalf_of text COLLATE "C",
+    login_method text,
+    packet_hash bytea,
+    blind       boolean,
+    judgment    jsonb,
+    delta       jsonb,
+    explanation text,
+    rubric      int,
+    scores      jsonb,
+    like_task   bigint,
     CHECK (final = (outcome IS NOT NULL)),
     CHECK (num_nulls(task, kind, queue) IN (0, 3)),
     CHECK (num_nulls(lease, lease_until, seconds) IN (0, 3))
 );
 COMMENT ON TABLE hitl.verdict IS 'what people decided, or time for them; append-only';
 COMMENT ON COLUMN hitl.verdict.created_at IS 'when, by the database''s clock; always before lease_until';
-COMMENT ON COLUMN hitl.verdict.task IS 'the task that it ended; NULL: there was none';
-COMMENT ON COLUMN hitl.verdict.kind IS 'of the task: review, audit or monitor';
+COMMENT ON COLUMN hitl.verdict.task IS 'the task on which it was given; NULL: there was none';
+COMMENT ON COLUMN hitl.verdict.kind IS 'of the task: review, confirm, audit, overlap, monitor or gold';
 COMMENT ON COLUMN hitl.verdict.reviewer IS 'who decided: a reviewer, the role of a lead who is none, or "clock"';
 COMMENT ON COLUMN hitl.verdict.queue IS 'where the task was when it was decided';
 COMMENT ON COLUMN hitl.verdict.asserted_by IS 'the hitl_delegate that named the reviewer; NULL: the reviewer''s own login acted';
-COMMENT ON COLUMN hitl.verdict.action IS 'approve: the proposal is right; reject: it is wrong; amend: it is wrong, and output is right; timeout: nobody decided in time; veto: a proposal was stopped; correct: an outcome was reversed, or replaced by output';
+COMMENT ON COLUMN hitl.verdict.action IS 'approve: the proposal is right; reject: it is wrong; amend: it is wrong, and output is right; timeout: nobody decided in time; escalate: somebody else must judge; veto: a proposal was stopped; withdraw: the application took it back; correct: an outcome was reversed, or replaced by output';
 COMMENT ON COLUMN hitl.verdict.output IS 'the amended output';
 COMMENT ON COLUMN hitl.verdict.code IS 'reason of a rejection or amendment, from decision_code';
 COMMENT ON COLUMN hitl.verdict.seconds IS 'from claim to verdict; NULL: it was not the holder''s';
-COMMENT ON COLUMN hitl.verdict.final IS 'settles the outcome; a later final verdict supersedes an earlier one';
-COMMENT ON COLUMN hitl.verdict.outcome IS 'approved, rejected or amended when final';
+COMMENT ON COLUMN hitl.verdict.final IS 'settles the outcome; a later final verdict supersedes an earlier one; false: one of several persons, handed on, or of a task that only measures (overlap, gold)';
+COMMENT ON COLUMN hitl.verdict.outcome IS 'approved, rejected, amended or withdrawn when final';
 COMMENT ON COLUMN hitl.verdict.lease IS 'fencing token of the claim under which the verdict was given; NULL: it was not the holder''s';
 COMMENT ON COLUMN hitl.verdict.lease_until IS 'end of that claim''s lease';
+COMMENT ON COLUMN hitl.verdict.stage IS 'of the task, where the policy has stages';
+COMMENT ON COLUMN hitl.verdict.policy_version IS 'the policy under which the task was claimed, whose demands on persons held; NULL: there was none, or no claim';
+COMMENT ON COLUMN hitl.verdict.on_behalf_of IS 'the absent reviewer for whom the reviewer stood in; NULL: nobody';
+COMMENT ON COLUMN hitl.verdict.login_method IS 'how the person had logged in, as the server knows or a hitl_delegate asserted; NULL: not known';
+COMMENT ON COLUMN hitl.verdict.packet_hash IS 'SHA-256 of what was shown at the claim, equal to that of the decision at the verdict (see packet_hash()); NULL: nothing was shown';
+COMMENT ON COLUMN hitl.verdict.blind IS 'whether the proposal was withheld until the judgment was stored; NULL: nobody held a task';
+COMMENT ON COLUMN hitl.verdict.judgment IS 'what the reviewer judged before they saw the proposal';
+COMMENT ON COLUMN hitl.verdict.delta IS 'what an amendment changed: array of {path, from, to}';
+COMMENT ON COLUMN hitl.verdict.explanation IS 'why, in plain words, for the person whom it affects';
+COMMENT ON COLUMN hitl.verdict.rubric IS 'version of the rubric of scores';
+COMMENT ON COLUMN hitl.verdict.scores IS 'scores by criterion of the rubric';
+COMMENT ON COLUMN hitl.verdict.like_task IS 'the task whose verdict was spread to this one; NULL: it was judged itself';
 CREATE INDEX verdict_decision ON hitl.verdict (decision, id);
 CREATE INDEX verdict_task ON hitl.verdict (task);
 
@@ -154,6 +179,7 @@ COMMENT ON COLUMN hitl.event.kind IS 'claimed, released, lease_expired, sla_brea
 COMMENT ON COLUMN hitl.event.actor IS 'the reviewer or role that acted; "clock" for what time did';
 COMMENT ON COLUMN hitl.event.detail IS 'what there is to know of this kind of event';
 CREATE INDEX event_decision ON hitl.event (decision, id) WHERE decision IS NOT NULL;
+CREATE INDEX event_closed ON hitl.event (task) WHERE kind = 'copy_closed';
 CREATE INDEX event_ungated ON hitl.event (created_at) WHERE kind = 'ungated';
 
 SELECT pg_extension_config_dump('hitl.decision', '');

@@ -34,7 +34,8 @@
 /* the tables whose changes count; oids are looked up when first needed */
 static const char *const config_table[] = {
 	"workflow", "policy", "rule", "queue", "reviewer", "membership", "sla",
-	"escalation_step", "decision_code", "baseline", "baseline_field"
+	"escalation_step", "decision_code", "baseline", "baseline_field",
+	"reviewer_login", "credential", "absence", "confidence_map"
 };
 static Oid	config_oid[lengthof(config_table)];
 
