@@ -40,8 +40,6 @@ CREATE TABLE hitl.task (
     login_method    text,
     packet_hash     bytea,
     CHECK (num_nulls(asked_at, asked_until) IN (0, 2)),
-    CHECK (holder IS NOT NULL
-           OR num_nonnulls(judgment, asked_at, policy_version, on_behalf_of, login_method, packet_hash) = 0),
     CHECK (num_nulls(holder, lease, lease_until, claimed_at) IN (0, 4))
 );
 COMMENT ON TABLE hitl.task IS 'open work for people; ended tasks are gone';

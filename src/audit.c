@@ -29,7 +29,8 @@ PG_FUNCTION_INFO_V1(hitl_open_audit);
 /* the rules that fired shape this task as they would have shaped the gate's */
 static HitlQuery decision_query = {
 	.text =
-	"SELECT d.workflow, d.lane, d.created_by, r.tier, r.queue, r.sla, r.question"
+	"SELECT d.workflow, d.lane, d.created_by, r.tier, r.queue, r.sla, r.question,"
+	"       r.skills, d.confidence, d.exposure::pg_catalog.float8"
 	"  FROM hitl.decision d"
 	"  LEFT JOIN LATERAL"
 	"       (SELECT pg_catalog.max(f.tier) AS tier,"
@@ -38,8 +39,11 @@ static HitlQuery decision_query = {
 	"               (pg_catalog.array_agg(f.sla ORDER BY f.position, f.name)"
 	"                FILTER (WHERE f.sla IS NOT NULL))[1] AS sla,"
 	"               (pg_catalog.array_agg(f.question ORDER BY f.position, f.name)"
-	"                FILTER (WHERE f.question IS NOT NULL))[1] AS question"
+	"                FILTER (WHERE f.question IS NOT NULL))[1] AS question,"
+	"               pg_catalog.array_agg(DISTINCT s.skill)"
+	"                FILTER (WHERE s.skill IS NOT NULL) AS skills"
 	"          FROM hitl.rule f"
+	"          LEFT JOIN LATERAL pg_catalog.unnest(f.skills) AS s (skill) ON true"
 	"         WHERE f.workflow OPERATOR(pg_catalog.=) d.workflow"
 	"           AND f.version OPERATOR(pg_catalog.=) d.policy_version"
 	"           AND d.reasons OPERATOR(pg_catalog.@>)"
@@ -54,7 +58,7 @@ static HitlQuery decision_query = {
 enum
 {
 	COL_WORKFLOW = 1, COL_LANE, COL_CREATED_BY, COL_TIER, COL_QUEUE, COL_SLA,
-	COL_QUESTION
+	COL_QUESTION, COL_SKILLS, COL_CONFIDENCE, COL_EXPOSURE
 };
 
 /*
@@ -99,6 +103,8 @@ read_decision(const pg_uuid_t *id, HitlTaskSpec *spec)
 	HitlSpi		spi;
 	Datum		arg = UUIDPGetDatum(id);
 	char	   *question;
+	Datum		value;
+	MemoryContext old;
 	bool		isnull;
 
 	hitl_spi_begin(&spi);
@@ -117,6 +123,14 @@ read_decision(const pg_uuid_t *id, HitlTaskSpec *spec)
 	question = hitl_spi_string(0, COL_QUESTION);
 	if (question)
 		spec->question = MemoryContextStrdup(context, question);
+	value = hitl_spi_value(0, COL_SKILLS, &isnull);
+	old = MemoryContextSwitchTo(context);
+	spec->skills = hitl_names_copy(value, isnull);
+	MemoryContextSwitchTo(old);
+	value = hitl_spi_value(0, COL_CONFIDENCE, &isnull);
+	spec->confidence = isnull ? -1 : DatumGetFloat8(value);
+	value = hitl_spi_value(0, COL_EXPOSURE, &spec->no_exposure);
+	spec->exposure = spec->no_exposure ? 0 : DatumGetFloat8(value);
 	hitl_spi_end(&spi);
 
 	name = spec->workflow;
@@ -125,6 +139,8 @@ read_decision(const pg_uuid_t *id, HitlTaskSpec *spec)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("workflow \"%s\" does not exist", NameStr(name))));
+	if (spec->confidence >= 0)
+		spec->confidence = hitl_worth(w, spec->confidence);
 	if (NameStr(spec->queue)[0] == '\0')
 		spec->queue = *hitl_queue_of(w, w->policy);
 	if (NameStr(spec->sla)[0] == '\0')

@@ -323,13 +323,23 @@ wish_for(const pg_uuid_t *id, const HitlEffects *effects)
 	Wish	   *wish;
 
 	if (effects->tier == 0 && effects->question == NULL &&
+		effects->skills == NULL && effects->approvals == 0 &&
 		NameStr(effects->queue)[0] == '\0' && NameStr(effects->sla)[0] == '\0')
 		return;
 	wish = make_wish(id);
 	wish->effects = *effects;
-	if (effects->question)		/* the cache may go before the transaction */
+	/* the cache may go before the transaction */
+	if (effects->question)
 		wish->effects.question = MemoryContextStrdup(wish_context,
 													 effects->question);
+	if (effects->skills)
+	{
+		MemoryContext old = MemoryContextSwitchTo(wish_context);
+
+		wish->effects.skills =
+			hitl_names_copy(PointerGetDatum(effects->skills), false);
+		MemoryContextSwitchTo(old);
+	}
 }
 
 static bool
@@ -558,6 +568,8 @@ hitl_enqueue(PG_FUNCTION_ARGS)
 					v, n, has_wish ? &wish.effects : NULL);
 	if (has_wish && wish.effects.question)
 		pfree(unconstify(char *, wish.effects.question));
+	if (has_wish && wish.effects.skills)
+		pfree(wish.effects.skills);
 	return PointerGetDatum(NULL);
 }
 

@@ -79,6 +79,23 @@ hitl_json_null(HitlJson *json, const char *key)
 	(void) pushJsonbValue(&json->state, WJB_VALUE, &value);
 }
 
+void
+hitl_json_jsonb(HitlJson *json, const char *key, Jsonb *given)
+{
+	JsonbValue	value;
+
+	push_string(json, WJB_KEY, key);
+	if (JB_ROOT_IS_SCALAR(given))
+		(void) JsonbExtractScalar(&given->root, &value);
+	else
+	{
+		value.type = jbvBinary;
+		value.val.binary.data = &given->root;
+		value.val.binary.len = VARSIZE(given) - VARHDRSZ;
+	}
+	(void) pushJsonbValue(&json->state, WJB_VALUE, &value);
+}
+
 /* value is finite */
 void
 hitl_json_number(HitlJson *json, const char *key, double number)

@@ -19,6 +19,7 @@ extern void hitl_json_text(HitlJson *json, const char *key, const char *value);
 extern void hitl_json_null(HitlJson *json, const char *key);
 extern void hitl_json_number(HitlJson *json, const char *key, double value);
 extern void hitl_json_time(HitlJson *json, const char *key, TimestampTz value);
+extern void hitl_json_jsonb(HitlJson *json, const char *key, Jsonb *value);
 extern Jsonb *hitl_json_end(HitlJson *json);
 
 /* an array of objects: begin, then begin_item, keys, end_item for each */

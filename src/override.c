@@ -227,15 +227,6 @@ find_task(HitlDesk *desk, const pg_uuid_t *decision, Snapshot snapshot,
  * Persons
  */
 
-static bool
-is_lead(const HitlActor *actor)
-{
-	return actor->reviewer == NULL ||
-		(OidIsValid(actor->reviewer->login) &&
-		 has_privs_of_role(actor->reviewer->login,
-						   get_role_oid("hitl_lead", false)));
-}
-
 static void
 check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 			 const HitlTask *task)
@@ -261,7 +252,7 @@ check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 	own_tier = actor->reviewer ? actor->reviewer->tier : 1;
 	if (own_tier < tier &&
 		(wanted->outcome != HITL_REJECTED ||
-		 (wanted->action == HITL_CORRECT && !is_lead(actor))))
+		 (wanted->action == HITL_CORRECT && !hitl_is_lead(actor))))
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
 				 errmsg("\"%s\" has tier %d, and decision %s needs tier %d",
@@ -269,7 +260,7 @@ check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 						NameStr(actor->role[0]), own_tier,
 						id_text(&wanted->decision), tier),
 				 errhint("Leave it to a reviewer of that tier.")));
-	if (is_lead(actor))
+	if (hitl_is_lead(actor))
 		return;
 
 	/* where it is, or was decided, or would have gone */
@@ -304,7 +295,7 @@ check_veto(const HitlActor *actor, const Wanted *wanted, const State *state,
 				 errhint("hitl.correct() reverses an outcome.")));
 	if (has_route(state, HITL_REVIEW))
 	{
-		if (!is_lead(actor))
+		if (!hitl_is_lead(actor))
 			ereport(ERROR,
 					(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
 					 errmsg("decision %s waits for review", id),

@@ -15,8 +15,10 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "cache.h"
+#include "names.h"
 #include "people.h"
 #include "text.h"
 
@@ -25,18 +27,57 @@ static HTAB *reviewers = NULL;
 
 static HitlQuery queue_query = {
 	.text =
-	"SELECT ordering, lease FROM hitl.queue"
-	" WHERE name OPERATOR(pg_catalog.=) $1",
+	"SELECT q.ordering, q.lease, q.max_hold,"
+	"       EXTRACT(epoch FROM q.aging)::pg_catalog.float8, q.gold_rate,"
+	"       ARRAY(SELECT m.reviewer::pg_catalog.text FROM hitl.membership m"
+	"             WHERE m.queue OPERATOR(pg_catalog.=) q.name ORDER BY 1)"
+	"  FROM hitl.queue q WHERE q.name OPERATOR(pg_catalog.=) $1",
 	.nargs = 1,
 	.argtypes = {TEXTOID}
 };
 
 static HitlQuery reviewer_query = {
 	.text =
-	"SELECT r.login::pg_catalog.oid, r.tier, r.max_open,"
+	"SELECT r.login::pg_catalog.oid, r.tier, r.max_open, r.shift,"
+	"       r.shift_limit, r.max_releases, r.paused, r.skills,"
 	"       ARRAY(SELECT m.queue::pg_catalog.text FROM hitl.membership m"
-	"             WHERE m.reviewer OPERATOR(pg_catalog.=) r.name ORDER BY 1)"
+	"             WHERE m.reviewer OPERATOR(pg_catalog.=) r.name ORDER BY 1),"
+	"       ARRAY(SELECT l.login::pg_catalog.oid FROM hitl.reviewer_login l"
+	"             WHERE l.reviewer OPERATOR(pg_catalog.=) r.name ORDER BY 1)"
 	"  FROM hitl.reviewer r WHERE r.name OPERATOR(pg_catalog.=) $1",
+	.nargs = 1,
+	.argtypes = {TEXTOID}
+};
+
+/* the columns of reviewer_query */
+enum
+{
+	COL_LOGIN = 1, COL_TIER, COL_MAX_OPEN, COL_SHIFT, COL_SHIFT_LIMIT,
+	COL_MAX_RELEASES, COL_PAUSED, COL_SKILLS, COL_QUEUES, COL_LOGINS
+};
+
+static HitlQuery credential_query = {
+	.text =
+	"SELECT credential, valid_until FROM hitl.credential"
+	" WHERE reviewer OPERATOR(pg_catalog.=) $1",
+	.nargs = 1,
+	.argtypes = {TEXTOID}
+};
+
+static HitlQuery away_query = {
+	.text =
+	"SELECT stand_in, since, until FROM hitl.absence"
+	" WHERE reviewer OPERATOR(pg_catalog.=) $1"
+	"   AND until OPERATOR(pg_catalog.>) pg_catalog.now() ORDER BY since",
+	.nargs = 1,
+	.argtypes = {TEXTOID}
+};
+
+static HitlQuery stands_in_query = {
+	.text =
+	"SELECT reviewer, since, until FROM hitl.absence"
+	" WHERE stand_in OPERATOR(pg_catalog.=) $1"
+	"   AND until OPERATOR(pg_catalog.>) pg_catalog.now() ORDER BY reviewer, since",
 	.nargs = 1,
 	.argtypes = {TEXTOID}
 };
@@ -44,12 +85,61 @@ static HitlQuery reviewer_query = {
 static HitlQuery login_query = {
 	.text =
 	"SELECT name FROM hitl.reviewer"
+	" WHERE login OPERATOR(pg_catalog.=) $1"
+	" UNION ALL"
+	" SELECT reviewer FROM hitl.reviewer_login"
 	" WHERE login OPERATOR(pg_catalog.=) $1",
 	.nargs = 1,
 	.argtypes = {OIDOID}
 };
 
 PG_FUNCTION_INFO_V1(hitl_actor);
+
+static HitlOrdering
+ordering_of(const char *name)
+{
+	if (strcmp(name, "fifo") == 0)
+		return HITL_ORDER_FIFO;
+	if (strcmp(name, "exposure") == 0)
+		return HITL_ORDER_EXPOSURE;
+	if (strcmp(name, "uncertainty") == 0)
+		return HITL_ORDER_UNCERTAINTY;
+	if (strcmp(name, "expected_loss") == 0)
+		return HITL_ORDER_LOSS;
+	return HITL_ORDER_DUE;
+}
+
+/*
+ * A text[] as names, in the context of the caches.
+ */
+static int
+read_names(Datum array, MemoryContext context, NameData **to)
+{
+	char	  **members;
+	int			n = hitl_names_read(DatumGetArrayTypeP(array), &members);
+
+	*to = n == 0 ? NULL :
+		MemoryContextAllocZero(context, sizeof(NameData) * n);
+	for (int i = 0; i < n; i++)
+		namestrcpy(&(*to)[i], members[i]);
+	return n;
+}
+
+static void
+read_queue(HitlQueue *q)
+{
+	Datum		value;
+	bool		isnull;
+
+	q->ordering = ordering_of(hitl_spi_string(0, 1));
+	q->lease = *DatumGetIntervalP(hitl_spi_value(0, 2, &isnull));
+	q->max_hold = *DatumGetIntervalP(hitl_spi_value(0, 3, &isnull));
+	value = hitl_spi_value(0, 4, &isnull);
+	q->aging = isnull ? 0 : DatumGetFloat8(value) * USECS_PER_SEC;
+	q->gold_rate = DatumGetFloat8(hitl_spi_value(0, 5, &isnull));
+	q->nmembers = read_names(hitl_spi_value(0, 6, &isnull),
+							 hitl_cache_context(), &q->member);
+}
 
 const HitlQueue *
 hitl_queue(const char *name)
@@ -62,88 +152,180 @@ hitl_queue(const char *name)
 	{
 		HitlSpi		spi;
 		Datum		arg = CStringGetTextDatum(name);
-		bool		isnull;
 
 		/* what stands in the table's defaults */
+		q->generation = 0;
 		q->ordering = HITL_ORDER_DUE;
 		memset(&q->lease, 0, sizeof(Interval));
 		q->lease.time = 15 * USECS_PER_MINUTE;
+		memset(&q->max_hold, 0, sizeof(Interval));
+		q->max_hold.time = 8 * USECS_PER_HOUR;
+		q->aging = q->gold_rate = 0;
+		if (q->member)
+			pfree(q->member);
+		q->member = NULL;
+		q->nmembers = 0;
+		q->reported = false;
 
 		hitl_spi_begin(&spi);
 		hitl_spi_run(&queue_query, &arg, GetLatestSnapshot(), 1);
 		if (SPI_processed > 0)
-		{
-			char	   *ordering;
-
-			ordering = TextDatumGetCString(hitl_spi_value(0, 1, &isnull));
-			if (strcmp(ordering, "fifo") == 0)
-				q->ordering = HITL_ORDER_FIFO;
-			q->lease = *DatumGetIntervalP(hitl_spi_value(0, 2, &isnull));
-		}
+			read_queue(q);
 		hitl_spi_end(&spi);
 		q->generation = generation;
 	}
 	return q;
 }
 
+bool
+hitl_queue_unattended(const HitlQueue *queue)
+{
+	HitlQueue  *q = unconstify(HitlQueue *, queue);
+	bool		news = q->nmembers == 0 && !q->reported;
+
+	q->reported = true;
+	return news;
+}
+
+/*
+ * Reviewers
+ */
+
 static void
-read_queues(HitlReviewer *r, Datum array)
+read_logins(HitlReviewer *r, Datum array)
 {
 	Datum	   *elems;
 	int			nelems;
 
-	deconstruct_array(DatumGetArrayTypeP(array), TEXTOID, -1, false,
+	deconstruct_array(DatumGetArrayTypeP(array), OIDOID, sizeof(Oid), true,
 					  TYPALIGN_INT, &elems, NULL, &nelems);
-	r->nqueues = nelems;
-	if (nelems > 0)
-		r->queues = MemoryContextAllocZero(hitl_cache_context(),
-										   sizeof(NameData) * nelems);
+	r->logins = MemoryContextAlloc(r->context, sizeof(Oid) * (nelems + 1));
+	if (OidIsValid(r->login))
+		r->logins[r->nlogins++] = r->login;
 	for (int i = 0; i < nelems; i++)
-		namestrcpy(&r->queues[i], TextDatumGetCString(elems[i]));
+		r->logins[r->nlogins++] = DatumGetObjectId(elems[i]);
 }
 
-static const HitlReviewer *
-reviewer_by_name(const char *name)
+static void
+read_reviewer(HitlReviewer *r)
 {
-	uint64		generation = hitl_generation();
-	HitlReviewer *r = hitl_cache_entry(&reviewers, "hitl reviewers",
-									   sizeof(HitlReviewer), name);
+	Datum		value;
+	bool		isnull;
+	char	   *paused = hitl_spi_string(0, COL_PAUSED);
+	char	  **skills;
 
-	if (r->generation != generation)
+	value = hitl_spi_value(0, COL_LOGIN, &isnull);
+	r->login = isnull ? InvalidOid : DatumGetObjectId(value);
+	r->tier = hitl_spi_int32(0, COL_TIER, 1);
+	r->max_open = hitl_spi_int32(0, COL_MAX_OPEN, 1);
+	r->shift = *DatumGetIntervalP(hitl_spi_value(0, COL_SHIFT, &isnull));
+	r->shift_limit = hitl_spi_int32(0, COL_SHIFT_LIMIT, 0);
+	r->max_releases = hitl_spi_int32(0, COL_MAX_RELEASES, 0);
+	if (paused)
+		r->paused = MemoryContextStrdup(r->context, paused);
+	r->nqueues = read_names(hitl_spi_value(0, COL_QUEUES, &isnull), r->context,
+							&r->queues);
+	read_logins(r, hitl_spi_value(0, COL_LOGINS, &isnull));
+	r->nskills = hitl_names_read(DatumGetArrayTypeP(hitl_spi_value(0, COL_SKILLS, &isnull)),
+								 &skills);
+	r->skills = MemoryContextAlloc(r->context,
+								   sizeof(HitlSkill) * Max(r->nskills, 1));
+	for (int i = 0; i < r->nskills; i++)
 	{
-		HitlSpi		spi;
-		Datum		arg = CStringGetTextDatum(name);
-		Datum		value;
+		r->skills[i].name = MemoryContextStrdup(r->context, skills[i]);
+		r->skills[i].valid_until = DT_NOEND;
+	}
+}
+
+static void
+read_credentials(HitlReviewer *r)
+{
+	r->skills = repalloc(r->skills,
+						 sizeof(HitlSkill) * (r->nskills + SPI_processed + 1));
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		HitlSkill  *skill = &r->skills[r->nskills++];
 		bool		isnull;
 
-		r->exists = false;
+		skill->name = MemoryContextStrdup(r->context, hitl_spi_string(row, 1));
+		skill->valid_until = DatumGetTimestampTz(hitl_spi_value(row, 2, &isnull));
+	}
+}
+
+static int
+read_absences(HitlReviewer *r, HitlAbsence **to)
+{
+	*to = MemoryContextAllocZero(r->context,
+								 sizeof(HitlAbsence) * Max(SPI_processed, 1));
+	for (uint64 row = 0; row < SPI_processed; row++)
+	{
+		HitlAbsence *a = &(*to)[row];
+		bool		isnull;
+
+		hitl_spi_name(row, 1, &a->other);
+		a->since = DatumGetTimestampTz(hitl_spi_value(row, 2, &isnull));
+		a->until = DatumGetTimestampTz(hitl_spi_value(row, 3, &isnull));
+	}
+	return SPI_processed;
+}
+
+static void
+load_reviewer(HitlReviewer *r)
+{
+	HitlSpi		spi;
+	Datum		arg = CStringGetTextDatum(NameStr(r->name));
+	NameData	name = r->name;
+
+	if (r->context)
+		MemoryContextDelete(r->context);
+	memset(r, 0, sizeof(*r));
+	r->name = name;
+	r->context = AllocSetContextCreate(hitl_cache_context(), "hitl reviewer",
+									   ALLOCSET_SMALL_SIZES);
+	hitl_spi_begin(&spi);
+	hitl_spi_run(&reviewer_query, &arg, GetLatestSnapshot(), 1);
+	if (SPI_processed > 0)
+	{
+		read_reviewer(r);
+		hitl_spi_run(&credential_query, &arg, GetLatestSnapshot(), 0);
+		read_credentials(r);
+		hitl_spi_run(&away_query, &arg, GetLatestSnapshot(), 0);
+		r->naway = read_absences(r, &r->away);
+		hitl_spi_run(&stands_in_query, &arg, GetLatestSnapshot(), 0);
+		r->nstands_in = read_absences(r, &r->stands_in);
+		r->exists = true;
+	}
+	hitl_spi_end(&spi);
+}
+
+const HitlReviewer *
+hitl_reviewer(const char *name)
+{
+	uint64		generation = hitl_generation();
+	HitlReviewer *r;
+	bool		known;
+
+	if (*name == '\0' || strlen(name) >= NAMEDATALEN)
+		return NULL;
+	r = hitl_cache_entry(&reviewers, "hitl reviewers", sizeof(HitlReviewer),
+						 name);
+	known = r->context != NULL;
+	if (r->generation != generation)
+	{
 		r->generation = 0;
-		if (r->queues)
-			pfree(r->queues);
-		r->queues = NULL;
-		hitl_spi_begin(&spi);
-		hitl_spi_run(&reviewer_query, &arg, GetLatestSnapshot(), 1);
-		if (SPI_processed > 0)
-		{
-			r->exists = true;
-			value = hitl_spi_value(0, 1, &isnull);
-			r->login = isnull ? InvalidOid : DatumGetObjectId(value);
-			r->tier = DatumGetInt32(hitl_spi_value(0, 2, &isnull));
-			r->max_open = DatumGetInt32(hitl_spi_value(0, 3, &isnull));
-			read_queues(r, hitl_spi_value(0, 4, &isnull));
-		}
-		hitl_spi_end(&spi);
+		load_reviewer(r);
 		r->generation = generation;
 	}
-	if (!r->exists)
+	if (r->exists)
+		return r;
+	if (!known)					/* what callers make up is not remembered */
 	{
 		NameData	key = r->name;
 
-		/* what callers make up is not remembered */
+		MemoryContextDelete(r->context);
 		(void) hash_search(reviewers, &key, HASH_REMOVE, NULL);
-		return NULL;
 	}
-	return r;
+	return NULL;
 }
 
 /*
@@ -175,16 +357,30 @@ reviewer_by_login(Oid login)
 	}
 	if (NameStr(last_name)[0] == '\0')
 		return NULL;
-	return reviewer_by_name(NameStr(last_name));
+	return hitl_reviewer(NameStr(last_name));
 }
+
+/*
+ * Actors
+ */
 
 static void
 add_role(HitlActor *actor, Oid role)
 {
 	char	   *name = OidIsValid(role) ? GetUserNameFromId(role, true) : NULL;
 
-	if (name != NULL)
-		namestrcpy(&actor->role[actor->nroles++], name);
+	if (name == NULL)
+		return;
+	actor->role = actor->role == NULL ? palloc(sizeof(NameData)) :
+		repalloc(actor->role, sizeof(NameData) * (actor->nroles + 1));
+	namestrcpy(&actor->role[actor->nroles++], name);
+}
+
+static void
+add_logins(HitlActor *actor, const HitlReviewer *reviewer)
+{
+	for (int i = 0; i < reviewer->nlogins; i++)
+		add_role(actor, reviewer->logins[i]);
 }
 
 /*
@@ -194,9 +390,13 @@ static void
 add_person_behind(HitlActor *actor)
 {
 	Oid			login = GetSessionUserId();
+	const HitlReviewer *person;
 
-	if (login != GetOuterUserId() && reviewer_by_login(login) != NULL)
-		add_role(actor, login);
+	if (login == GetOuterUserId())
+		return;
+	person = reviewer_by_login(login);
+	if (person)
+		add_logins(actor, person);
 }
 
 bool
@@ -210,11 +410,23 @@ hitl_actor_is(const HitlActor *actor, const char *role)
 	return false;
 }
 
+static bool
+is_login_of(const HitlReviewer *reviewer, Oid role)
+{
+	for (int i = 0; i < reviewer->nlogins; i++)
+	{
+		if (reviewer->logins[i] == role)
+			return true;
+	}
+	return false;
+}
+
 HitlActor
 hitl_actor_from(text *named)
 {
 	Oid			login = GetOuterUserId();
 	HitlActor	actor = {0};
+	const HitlReviewer *person;
 	char	   *name;
 
 	if (named == NULL)
@@ -228,18 +440,19 @@ hitl_actor_from(text *named)
 					 errhint("An admin makes it one by hitl.add_reviewer(..., login => '%s').",
 							 GetUserNameFromId(login, false))));
 		add_role(&actor, login);
+		add_logins(&actor, actor.reviewer);
 		add_person_behind(&actor);
 		return actor;
 	}
 
 	/* the name of oneself may be said by everybody */
 	name = text_to_cstring(named);
-	if (strlen(name) < NAMEDATALEN)
-		actor.reviewer = reviewer_by_name(name);
+	actor.reviewer = hitl_reviewer(name);
 	name = hitl_clip(name);
-	if (actor.reviewer != NULL && actor.reviewer->login == login)
+	if (actor.reviewer != NULL && is_login_of(actor.reviewer, login))
 	{
 		add_role(&actor, login);
+		add_logins(&actor, actor.reviewer);
 		add_person_behind(&actor);
 		return actor;
 	}
@@ -256,11 +469,22 @@ hitl_actor_from(text *named)
 				 errmsg("reviewer \"%s\" does not exist", name),
 				 errhint("An admin makes one by hitl.add_reviewer('%s').", name)));
 	actor.asserted_by = login;
-	add_role(&actor, actor.reviewer->login);
+	add_logins(&actor, actor.reviewer);
 
 	/* a delegate who is a person acts too; a pooled login is nobody */
-	if (reviewer_by_login(login) != NULL)
-		add_role(&actor, login);
+	person = reviewer_by_login(login);
+	if (person != NULL)
+		add_logins(&actor, person);
+	return actor;
+}
+
+HitlActor
+hitl_actor_of(const HitlReviewer *reviewer)
+{
+	HitlActor	actor = {0};
+
+	actor.reviewer = reviewer;
+	add_logins(&actor, reviewer);
 	return actor;
 }
 
@@ -279,6 +503,23 @@ hitl_actor_or_lead(text *named)
 }
 
 bool
+hitl_is_lead(const HitlActor *actor)
+{
+	Oid			lead = get_role_oid("hitl_lead", false);
+
+	if (actor->reviewer == NULL)
+		return true;
+	for (int i = 0; i < actor->reviewer->nlogins; i++)
+	{
+		if (SearchSysCacheExists1(AUTHOID,
+								  ObjectIdGetDatum(actor->reviewer->logins[i])) &&
+			has_privs_of_role(actor->reviewer->logins[i], lead))
+			return true;
+	}
+	return false;
+}
+
+bool
 hitl_is_member(const HitlReviewer *reviewer, const char *queue)
 {
 	for (int i = 0; i < reviewer->nqueues; i++)
@@ -287,6 +528,29 @@ hitl_is_member(const HitlReviewer *reviewer, const char *queue)
 			return true;
 	}
 	return false;
+}
+
+bool
+hitl_has_skill(const HitlReviewer *reviewer, const char *skill, TimestampTz now)
+{
+	for (int i = 0; i < reviewer->nskills; i++)
+	{
+		if (strcmp(reviewer->skills[i].name, skill) == 0 &&
+			now < reviewer->skills[i].valid_until)
+			return true;
+	}
+	return false;
+}
+
+const HitlAbsence *
+hitl_away(const HitlReviewer *reviewer, TimestampTz now)
+{
+	for (int i = 0; i < reviewer->naway; i++)
+	{
+		if (reviewer->away[i].since <= now && now < reviewer->away[i].until)
+			return &reviewer->away[i];
+	}
+	return NULL;
 }
 
 Datum

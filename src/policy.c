@@ -24,7 +24,8 @@ static HitlQuery load_query = {
 	"       w.mode, w.policy_version, w.sla, w.kill_reason, w.always_human,"
 	"       ARRAY(SELECT c.code::pg_catalog.text FROM hitl.decision_code c"
 	"             WHERE c.workflow IS NULL"
-	"             OR c.workflow OPERATOR(pg_catalog.=) w.name ORDER BY 1)"
+	"             OR c.workflow OPERATOR(pg_catalog.=) w.name ORDER BY 1),"
+	"       w.quota, w.notes"
 	"  FROM hitl.workflow w"
 	" WHERE w.name OPERATOR(pg_catalog.=) $1",
 	.nargs = 1,
@@ -35,7 +36,8 @@ static HitlQuery load_query = {
 enum
 {
 	COL_QUEUE = 1, COL_LANE, COL_QUESTION, COL_APPLICATION, COL_MODE,
-	COL_VERSION, COL_SLA, COL_KILL_REASON, COL_ALWAYS_HUMAN, COL_CODES
+	COL_VERSION, COL_SLA, COL_KILL_REASON, COL_ALWAYS_HUMAN, COL_CODES,
+	COL_QUOTA, COL_NOTES
 };
 
 static HitlQuery policy_query = {
@@ -44,7 +46,10 @@ static HitlQuery policy_query = {
 	"       p.audit_rate_reject, p.novelty_limit, p.fairness_limit,"
 	"       p.field_limit, p.step_limit, p.irreversible, p.on_invalid,"
 	"       p.on_timeout, p.veto_window, p.challenger, p.queue, p.sla,"
-	"       p.fairness_queue, p.fairness_sla, p.required_context, w.baseline"
+	"       p.fairness_queue, p.fairness_sla, p.required_context, w.baseline,"
+	"       p.approvals, p.panel, p.overlap_rate, p.stages, p.blind,"
+	"       p.blind_rate, p.step_up, p.step_up_tier, p.explanation, p.rubric,"
+	"       p.max_resubmits, p.resubmit_window"
 	"  FROM hitl.policy p JOIN hitl.workflow w"
 	"    ON w.name OPERATOR(pg_catalog.=) p.workflow"
 	" WHERE p.workflow OPERATOR(pg_catalog.=) $1"
@@ -61,7 +66,11 @@ enum
 	POLICY_FIELD_LIMIT, POLICY_STEP_LIMIT, POLICY_IRREVERSIBLE,
 	POLICY_ON_INVALID, POLICY_ON_TIMEOUT, POLICY_VETO_WINDOW,
 	POLICY_CHALLENGER, POLICY_QUEUE, POLICY_SLA, POLICY_FAIRNESS_QUEUE,
-	POLICY_FAIRNESS_SLA, POLICY_REQUIRED, POLICY_BASELINE
+	POLICY_FAIRNESS_SLA, POLICY_REQUIRED, POLICY_BASELINE, POLICY_APPROVALS,
+	POLICY_PANEL, POLICY_OVERLAP_RATE, POLICY_STAGES, POLICY_BLIND,
+	POLICY_BLIND_RATE, POLICY_STEP_UP, POLICY_STEP_UP_TIER,
+	POLICY_EXPLANATION, POLICY_RUBRIC, POLICY_MAX_RESUBMITS,
+	POLICY_RESUBMIT_WINDOW
 };
 
 static HitlQuery any_query = {
@@ -74,7 +83,8 @@ static HitlQuery rules_query = {
 	.text =
 	"SELECT r.name, r.condition, r.condition::pg_catalog.text, r.route,"
 	"       r.lane, r.tier, r.queue, r.sla, r.question,"
-	"       COALESCE(r.reason, r.condition::pg_catalog.text)"
+	"       COALESCE(r.reason, r.condition::pg_catalog.text), r.skills,"
+	"       r.approvals"
 	"  FROM hitl.rule r"
 	" WHERE r.workflow OPERATOR(pg_catalog.=) $1"
 	"   AND r.version OPERATOR(pg_catalog.=) $2"
@@ -87,7 +97,16 @@ static HitlQuery rules_query = {
 enum
 {
 	RULE_NAME = 1, RULE_CONDITION, RULE_CONDITION_TEXT, RULE_ROUTE, RULE_LANE,
-	RULE_TIER, RULE_QUEUE, RULE_SLA, RULE_QUESTION, RULE_REASON
+	RULE_TIER, RULE_QUEUE, RULE_SLA, RULE_QUESTION, RULE_REASON, RULE_SKILLS,
+	RULE_APPROVALS
+};
+
+static HitlQuery worth_query = {
+	.text =
+	"SELECT lo, value FROM hitl.confidence_map"
+	" WHERE workflow OPERATOR(pg_catalog.=) $1 ORDER BY lo",
+	.nargs = 1,
+	.argtypes = {TEXTOID}
 };
 
 static HitlQuery sla_query = {
@@ -138,6 +157,9 @@ forget(HitlWorkflow *w)
 	w->kill_reason = NULL;
 	w->question = NULL;
 	w->codes = (Datum) 0;
+	w->notes = NULL;
+	w->nworth = 0;
+	w->worth = NULL;
 	w->policy = NULL;
 	w->challenger = NULL;
 	w->exists = false;
@@ -168,6 +190,9 @@ read_rule(HitlPolicy *p, uint64 row)
 	hitl_spi_name(row, RULE_SLA, &rule->sla);
 	rule->question = hitl_spi_string(row, RULE_QUESTION);
 	rule->reason = hitl_spi_string(row, RULE_REASON);
+	value = hitl_spi_value(row, RULE_SKILLS, &isnull);
+	rule->skills = hitl_names_copy(value, isnull);
+	rule->approvals = hitl_spi_int32(row, RULE_APPROVALS, 0);
 	p->rule_keys |= rule->keys;
 }
 
@@ -222,6 +247,35 @@ read_required(HitlPolicy *p, Datum array)
 	p->nrequired = nelems;
 }
 
+static ArrayType *
+column_names(int number)
+{
+	bool		isnull;
+	Datum		value = hitl_spi_value(0, number, &isnull);
+
+	return hitl_names_copy(value, isnull);
+}
+
+/*
+ * What a policy demands of the persons who review.
+ */
+static void
+read_demands(HitlPolicy *p)
+{
+	p->approvals = hitl_spi_int32(0, POLICY_APPROVALS, 1);
+	p->panel = hitl_spi_int32(0, POLICY_PANEL, 1);
+	p->overlap_rate = column_float8(POLICY_OVERLAP_RATE, 0);
+	p->blind_rate = column_bool(POLICY_BLIND) ?
+		column_float8(POLICY_BLIND_RATE, 1) : 0;
+	p->stages = column_names(POLICY_STAGES);
+	p->step_up = column_names(POLICY_STEP_UP);
+	p->step_up_tier = hitl_spi_int32(0, POLICY_STEP_UP_TIER, 1);
+	p->explanation = column_bool(POLICY_EXPLANATION);
+	p->rubric = hitl_spi_int32(0, POLICY_RUBRIC, 0);
+	p->max_resubmits = hitl_spi_int32(0, POLICY_MAX_RESUBMITS, -1);
+	(void) column_interval(POLICY_RESUBMIT_WINDOW, &p->resubmit_window);
+}
+
 static void
 read_policy(HitlPolicy *p)
 {
@@ -253,6 +307,7 @@ read_policy(HitlPolicy *p)
 	hitl_spi_name(0, POLICY_FAIRNESS_QUEUE, &p->fairness_queue);
 	hitl_spi_name(0, POLICY_FAIRNESS_SLA, &p->fairness_sla);
 	read_required(p, hitl_spi_value(0, POLICY_REQUIRED, &isnull));
+	read_demands(p);
 }
 
 HitlPolicy *
@@ -265,6 +320,8 @@ hitl_policy_load(const char *workflow, int32 version, Snapshot snapshot)
 	/* what holds where there is no policy */
 	p->novelty_limit = p->fairness_limit = p->field_limit = p->step_limit = -1;
 	p->irreversible = true;
+	p->approvals = p->panel = p->step_up_tier = 1;
+	p->max_resubmits = -1;
 	if (version == 0)
 		return p;
 
@@ -300,6 +357,37 @@ mode_of(const char *mode, const HitlPolicy *policy)
 }
 
 static void
+read_worth(HitlWorkflow *w, Snapshot snapshot)
+{
+	Datum		arg = CStringGetTextDatum(NameStr(w->name));
+
+	hitl_spi_run(&worth_query, &arg, snapshot, 0);
+	w->nworth = SPI_processed;
+	w->worth = palloc(sizeof(HitlWorth) * Max(w->nworth, 1));
+	for (int i = 0; i < w->nworth; i++)
+	{
+		bool		isnull;
+
+		w->worth[i].lo = DatumGetFloat8(hitl_spi_value(i, 1, &isnull));
+		w->worth[i].value = DatumGetFloat8(hitl_spi_value(i, 2, &isnull));
+	}
+}
+
+double
+hitl_worth(const HitlWorkflow *workflow, double confidence)
+{
+	double		result = confidence;
+
+	for (int i = 0; i < workflow->nworth; i++)
+	{
+		if (confidence < workflow->worth[i].lo)
+			break;
+		result = workflow->worth[i].value;
+	}
+	return result;
+}
+
+static void
 read_row(HitlWorkflow *w, Snapshot snapshot)
 {
 	Datum		value;
@@ -317,12 +405,15 @@ read_row(HitlWorkflow *w, Snapshot snapshot)
 	w->question = hitl_spi_string(0, COL_QUESTION);
 	value = hitl_spi_value(0, COL_CODES, &isnull);
 	w->codes = datumCopy(value, false, -1);
+	w->quota = hitl_spi_int32(0, COL_QUOTA, 0);
+	w->notes = hitl_spi_string(0, COL_NOTES);
 
 	w->policy = hitl_policy_load(NameStr(w->name), version, snapshot);
 	if (w->policy->challenger > 0)
 		w->challenger = hitl_policy_load(NameStr(w->name),
 										 w->policy->challenger, snapshot);
 	w->mode = mode_of(mode, w->policy);
+	read_worth(w, snapshot);
 	w->exists = true;
 }
 

@@ -9,6 +9,7 @@
 #include "utils/snapshot.h"
 #include "utils/timestamp.h"
 
+#include "names.h"
 #include "novelty.h"
 #include "rule.h"
 
@@ -55,6 +56,17 @@ typedef struct HitlPolicy
 	HitlOnTimeout on_timeout;
 	Interval	veto_window;
 	int32		challenger;		/* 0: none */
+	int32		approvals;		/* persons who must agree */
+	int32		panel;			/* copies of a review */
+	double		overlap_rate;
+	double		blind_rate;		/* 0 where not blind */
+	ArrayType  *stages;			/* NULL: none */
+	ArrayType  *step_up;		/* NULL: any login will do */
+	int32		step_up_tier;
+	bool		explanation;	/* a rejection needs one */
+	int32		rubric;			/* version; 0: none */
+	int32		max_resubmits;	/* -1: not looked at */
+	Interval	resubmit_window;
 	NameData	queue;			/* empty: the workflow's */
 	NameData	sla;
 	NameData	fairness_queue; /* empty: says nothing */
@@ -66,6 +78,13 @@ typedef struct HitlPolicy
 	uint32		rule_keys;		/* the columns that any of them looks at */
 	HitlBaseline *baseline;		/* NULL: none learnt, or not looked at */
 } HitlPolicy;
+
+/* from this confidence on, this share of the proposals was right */
+typedef struct HitlWorth
+{
+	double		lo;
+	double		value;
+} HitlWorth;
 
 typedef struct HitlWorkflow
 {
@@ -81,6 +100,10 @@ typedef struct HitlWorkflow
 	NameData	sla;			/* empty: none */
 	char	   *kill_reason;	/* NULL: not killed */
 	char	   *question;		/* NULL: none */
+	int32		quota;			/* open tasks; 0: any number */
+	char	   *notes;			/* for reviewers; NULL: none */
+	int			nworth;
+	HitlWorth  *worth;	/* what confidence has been worth, by lo */
 	Datum		codes;			/* text[]: the vocabulary */
 
 	HitlPolicy *policy;			/* in force; never NULL */
@@ -117,6 +140,9 @@ extern HitlPolicy *hitl_policy_load(const char *workflow, int32 version,
  * policy.  False if it is none; nothing is ever there then.
  */
 extern bool hitl_path_read(const char *text, HitlPath *path);
+
+/* a stated confidence as what it has been worth, or itself */
+extern double hitl_worth(const HitlWorkflow *workflow, double confidence);
 
 /* the policy's queue and SLA, or the workflow's where it names none */
 extern const NameData *hitl_queue_of(const HitlWorkflow *workflow,

@@ -31,6 +31,7 @@
 #include "utils/snapmgr.h"
 
 #include "cache.h"
+#include "eligible.h"
 #include "packet.h"
 #include "people.h"
 #include "sla.h"
@@ -192,8 +193,7 @@ most_urgent(Source *sources, int nsources)
 static bool
 may_take(const HitlActor *actor, const HitlTask *task)
 {
-	return task->tier <= actor->reviewer->tier &&
-		!hitl_task_is_own(task, actor);
+	return hitl_bar(actor, NULL, task, GetCurrentTimestamp()) == HITL_NO_BAR;
 }
 
 /*
@@ -215,9 +215,13 @@ claim_tasks(HitlDesk *desk, const HitlActor *actor, const char **queues,
 		{
 			HitlTransition transition = {0};
 
+			const HitlWorkflow *w = hitl_workflow(NameStr(source->head.workflow),
+												  strlen(NameStr(source->head.workflow)));
+
 			transition.act = HITL_ACT_CLAIM;
 			transition.now = GetCurrentTimestamp();
 			transition.actor = *actor;
+			transition.policy_version = w ? w->policy->version : 0;
 			claimed[got] = source->head;
 			if (hitl_task_apply(desk, &claimed[got], &transition, snapshot,
 								false) == HITL_WRITTEN)

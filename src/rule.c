@@ -302,6 +302,9 @@ take_effect(const HitlRule *rule, HitlEffects *effects)
 		effects->sla = rule->sla;
 	if (effects->question == NULL)
 		effects->question = rule->question;
+	effects->skills = effects->skills == NULL ? rule->skills :
+		hitl_names_union(effects->skills, rule->skills);
+	effects->approvals = Max(effects->approvals, rule->approvals);
 }
 
 void

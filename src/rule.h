@@ -7,6 +7,7 @@
 
 #include "utils/jsonpath.h"
 
+#include "names.h"
 #include "reason.h"
 #include "row.h"
 
@@ -21,6 +22,8 @@ typedef struct HitlRule
 	NameData	queue;			/* empty: says nothing */
 	NameData	sla;
 	char	   *question;		/* NULL: says nothing */
+	ArrayType  *skills;			/* NULL: says nothing */
+	int32		approvals;		/* 0: says nothing */
 	char	   *reason;			/* what the record says */
 } HitlRule;
 
@@ -33,6 +36,8 @@ typedef struct HitlEffects
 	NameData	queue;			/* empty */
 	NameData	sla;
 	const char *question;		/* NULL */
+	ArrayType  *skills;			/* NULL */
+	int32		approvals;		/* 0 */
 } HitlEffects;
 
 /* the columns that a condition, in its canonical text, looks at */
@@ -40,7 +45,8 @@ extern uint32 hitl_rule_keys(const char *condition);
 
 /*
  * Looks at all rules in order, and adds what they ask for to *effects.
- * effects->question lives as long as the rules.
+ * effects->question and skills live as long as the rules, or in the current
+ * memory context.
  */
 extern void hitl_rules_apply(const HitlRule *rules, int nrules, uint32 keys,
 							 const HitlRow *row, HitlReasons *reasons,

@@ -39,6 +39,8 @@ sweep_one(HitlDesk *desk, HitlTask *task, TimestampTz now, Snapshot snapshot)
 	transition.act = HITL_ACT_BREACH;
 	if (task->held && task->lease_until <= now)
 		transition.act = HITL_ACT_EXPIRE;
+	else if (task->held && task->asked)
+		transition.act = HITL_ACT_UNANSWERED;
 	else if (task->kind == HITL_KIND_MONITOR)
 		transition.act = HITL_ACT_LAPSE;
 	else if (hitl_times_out(task, &transition))

@@ -18,6 +18,7 @@
 #include "miscadmin.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
+#include "utils/fmgrprotos.h"
 #include "utils/guc.h"
 #include "utils/inval.h"
 #include "utils/snapmgr.h"
@@ -37,7 +38,8 @@
 const HitlColumn hitl_column[NCOLS] =
 {
 	{"id", UUIDOID, UUID_LEN}, {"workflow", TEXTOID, -1},
-	{"request_id", TEXTOID, -1}, {"confidence", FLOAT8OID, 8},
+	{"request_id", TEXTOID, -1}, {"exposure", NUMERICOID, -1},
+	{"confidence", FLOAT8OID, 8},
 	{"reversible", BOOLOID, 1}, {"created_at", TIMESTAMPTZOID, 8},
 	{"created_by", NAMEOID, NAMEDATALEN}, {"policy_version", INT4OID, 4},
 	{"gate_route", TEXTOID, -1}, {"route", TEXTOID, -1},
@@ -467,6 +469,31 @@ grant_wish(HitlTaskSpec *spec, const HitlEffects *effects)
 	if (NameStr(effects->sla)[0] != '\0')
 		spec->sla = effects->sla;
 	spec->question = unconstify(char *, effects->question);
+	spec->skills = effects->skills;
+	spec->approvals = Max(spec->approvals, effects->approvals);
+}
+
+/*
+ * Each copy of a review is for another person, and is blind or not by itself.
+ */
+static void
+create_copies(HitlTaskSpec *spec, const HitlPolicy *policy)
+{
+	bool		overlaps = hitl_random_uniform() < policy->overlap_rate;
+
+	spec->panel = policy->panel + (overlaps ? 1 : 0);
+	for (int i = 0; i < policy->panel; i++)
+	{
+		spec->blind = hitl_random_uniform() < policy->blind_rate;
+		hitl_task_create(spec);
+	}
+	if (overlaps)
+	{
+		spec->kind = HITL_KIND_OVERLAP;
+		memset(&spec->sla, 0, sizeof(spec->sla));
+		spec->blind = hitl_random_uniform() < policy->blind_rate;
+		hitl_task_create(spec);
+	}
 }
 
 /*
@@ -517,6 +544,7 @@ hitl_stamp_task(const HitlWorkflow *workflow, const Datum *v, const bool *n,
 	spec.queue = *hitl_queue_of(workflow, policy);
 	spec.lane = DatumGetInt16(v[COL_LANE]);
 	spec.tier = 1;
+	spec.approvals = 1;
 	spec.sla = *hitl_sla_of(workflow, policy);
 	spec.created_at = DatumGetTimestampTz(v[COL_CREATED_AT]);
 	spec.submitter = *DatumGetName(v[COL_CREATED_BY]);
@@ -528,9 +556,30 @@ hitl_stamp_task(const HitlWorkflow *workflow, const Datum *v, const bool *n,
 	}
 	if (effects)
 		grant_wish(&spec, effects);
+	spec.no_exposure = n[COL_EXPOSURE];
+	if (!n[COL_EXPOSURE])
+		spec.exposure = DatumGetFloat8(DirectFunctionCall1(numeric_float8_no_overflow,
+														   v[COL_EXPOSURE]));
+	spec.confidence = n[COL_CONFIDENCE] ? -1 :
+		hitl_worth(workflow, DatumGetFloat8(v[COL_CONFIDENCE]));
 	if (spec.kind == HITL_KIND_MONITOR)
 		spec.veto_window = policy->veto_window;
-	hitl_task_create(&spec);
+	if (spec.kind == HITL_KIND_REVIEW && policy->stages)
+	{
+		char	  **stage;
+
+		(void) hitl_names_read(policy->stages, &stage);
+		spec.stage = stage[0];
+	}
+	if (spec.kind == HITL_KIND_REVIEW)
+		create_copies(&spec, policy);
+	else
+	{
+		spec.panel = 1;
+		spec.blind = spec.kind == HITL_KIND_AUDIT &&
+			hitl_random_uniform() < policy->blind_rate;
+		hitl_task_create(&spec);
+	}
 }
 
 void

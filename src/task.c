@@ -1,25 +1,19 @@
 /*
  * task.c
- *		A task, and everything that can happen to it.
+ *		A row of hitl.task: how it is read, made and found, and what follows
+ *		from it.
  *
- * A task is open, held or ended; only open and held ones have a row.
- *
- *		(gate) --> open --claim--> held --decide--> ended
- *					 ^--release, expire--'
- *		breach leaves it as it is, open or held, and moves it to another
- *		queue, tier, lane or deadline;
- *		time_out, lapse and override end it, open or held.
- *
- * All paths go through hitl_task_apply.  Each act writes the row once and
- * leaves one record: a verdict if it decides, an event otherwise.
+ * What can happen to a task stands in transition.c.
  *
  * wake_at is the earliest time at which the clock has something to do with
- * the task: the end of the lease, or a deadline not yet breached.  It is
- * derived here and nowhere else.
+ * the task: the end of the lease, a deadline not yet breached, or the end of
+ * the wait for an answer.  It and the place in the queue are derived here and
+ * nowhere else.
  */
 #include "hitl.h"
 
-#include "access/xact.h"
+#include <math.h>
+
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
@@ -29,71 +23,9 @@
 #include "utils/snapmgr.h"
 
 #include "cache.h"
-#include "json.h"
-#include "random.h"
+#include "eligible.h"
 #include "task.h"
 #include "worker.h"
-
-/* columns of hitl.task, as in sql/40_task.sql */
-enum
-{
-	TASK_ID, TASK_DECISION, TASK_WORKFLOW, TASK_KIND, TASK_QUEUE, TASK_LANE,
-	TASK_TIER, TASK_SORT_KEY, TASK_SUBMITTER, TASK_SUBMITTER_LOGIN,
-	TASK_CREATED_AT, TASK_QUESTION, TASK_SLA, TASK_STEP, TASK_FIRST_REVIEW_AT, TASK_RESOLUTION_AT, TASK_DUE_AT,
-	TASK_WAKE_AT, TASK_HOLDER, TASK_LEASE, TASK_LEASE_UNTIL, TASK_CLAIMED_AT,
-	TASK_NATTS
-};
-
-/* columns of hitl.event and hitl.verdict, as in sql/30_fact.sql */
-enum
-{
-	EVENT_ID, EVENT_CREATED_AT, EVENT_KIND, EVENT_DECISION, EVENT_TASK,
-	EVENT_WORKFLOW, EVENT_ACTOR, EVENT_DETAIL,
-	EVENT_NATTS
-};
-
-enum
-{
-	VERDICT_ID, VERDICT_CREATED_AT, VERDICT_DECISION, VERDICT_TASK,
-	VERDICT_KIND, VERDICT_WORKFLOW, VERDICT_QUEUE, VERDICT_REVIEWER,
-	VERDICT_ASSERTED_BY, VERDICT_ACTION, VERDICT_OUTPUT, VERDICT_CODE,
-	VERDICT_NOTE, VERDICT_SECONDS, VERDICT_FINAL, VERDICT_OUTCOME,
-	VERDICT_LEASE, VERDICT_LEASE_UNTIL,
-	VERDICT_NATTS
-};
-
-/* a step of an escalation, as read from hitl.escalation_step */
-typedef struct Step
-{
-	bool		exists;
-	bool		has_queue;
-	NameData	to_queue;
-	int32		tier;			/* 0: as before */
-	int16		lane;			/* -1: as before */
-	bool		has_within;
-	Interval	within;
-} Step;
-
-static HitlQuery step_query = {
-	.text =
-	"SELECT to_queue, tier, lane, within FROM hitl.escalation_step"
-	" WHERE sla OPERATOR(pg_catalog.=) $1 AND step OPERATOR(pg_catalog.=) $2",
-	.nargs = 2,
-	.argtypes = {TEXTOID, INT4OID}
-};
-
-/* not rejected by the policy, and at most the thresholds asked for a person */
-static HitlQuery approvable_query = {
-	.text =
-	"SELECT reversible AND gate_route OPERATOR(pg_catalog.<>) 'auto_reject'"
-	"   AND NOT EXISTS ("
-	"   SELECT FROM pg_catalog.jsonb_array_elements(reasons) r"
-	"    WHERE (r OPERATOR(pg_catalog.->>) 'trigger') OPERATOR(pg_catalog.<>)"
-	"          ALL ('{confidence,mode}'::pg_catalog.text[]))"
-	"  FROM hitl.decision WHERE id OPERATOR(pg_catalog.=) $1",
-	.nargs = 1,
-	.argtypes = {UUIDOID}
-};
 
 static HitlQuery last_claim_query = {
 	.text =
@@ -115,10 +47,16 @@ hitl_kind_name(HitlKind kind)
 	{
 		case HITL_KIND_REVIEW:
 			return "review";
+		case HITL_KIND_CONFIRM:
+			return "confirm";
 		case HITL_KIND_AUDIT:
 			return "audit";
+		case HITL_KIND_OVERLAP:
+			return "overlap";
 		case HITL_KIND_MONITOR:
 			return "monitor";
+		case HITL_KIND_GOLD:
+			return "gold";
 	}
 	return NULL;				/* keep the compiler quiet */
 }
@@ -134,10 +72,14 @@ hitl_action_name(HitlAction action)
 			return "reject";
 		case HITL_AMEND:
 			return "amend";
+		case HITL_ESCALATE:
+			return "escalate";
 		case HITL_TIMEOUT:
 			return "timeout";
 		case HITL_VETO:
 			return "veto";
+		case HITL_WITHDRAW:
+			return "withdraw";
 		case HITL_CORRECT:
 			return "correct";
 	}
@@ -155,6 +97,8 @@ hitl_outcome_name(HitlOutcome outcome)
 			return "rejected";
 		case HITL_AMENDED:
 			return "amended";
+		case HITL_WITHDRAWN:
+			return "withdrawn";
 	}
 	return NULL;				/* keep the compiler quiet */
 }
@@ -179,12 +123,8 @@ hitl_desk_close(HitlDesk *desk)
 	CommandCounterIncrement();	/* the next call sees what was written */
 }
 
-/*
- * A span added to a time.  Days are days of UTC, so that the result does not
- * depend on the time zone of whoever happens to insert the decision.
- */
-static TimestampTz
-add_span(TimestampTz when, const Interval *span)
+TimestampTz
+hitl_add_span(TimestampTz when, const Interval *span)
 {
 	return DatumGetTimestampTz(DirectFunctionCall2(timestamp_pl_interval,
 												   TimestampTzGetDatum(when),
@@ -198,11 +138,61 @@ add_span(TimestampTz when, const Interval *span)
 static void
 get_name(TupleTableSlot *slot, int column, NameData *to)
 {
-	text	   *value = DatumGetTextPP(slot->tts_values[column]);
-	size_t		len = VARSIZE_ANY_EXHDR(value);
+	text	   *value;
+	size_t		len;
 
 	memset(to, 0, sizeof(NameData));
+	if (slot->tts_isnull[column])
+		return;
+	value = DatumGetTextPP(slot->tts_values[column]);
+	len = VARSIZE_ANY_EXHDR(value);
 	memcpy(NameStr(*to), VARDATA_ANY(value), Min(len, NAMEDATALEN - 1));
+}
+
+static HitlKind
+get_kind(Datum value)
+{
+	text	   *name = DatumGetTextPP(value);
+
+	for (HitlKind kind = HITL_KIND_REVIEW; kind <= HITL_KIND_GOLD; kind++)
+	{
+		const char *known = hitl_kind_name(kind);
+
+		if (VARSIZE_ANY_EXHDR(name) == strlen(known) &&
+			memcmp(VARDATA_ANY(name), known, strlen(known)) == 0)
+			return kind;
+	}
+	return HITL_KIND_REVIEW;
+}
+
+static char *
+get_string(TupleTableSlot *slot, int column)
+{
+	return slot->tts_isnull[column] ? NULL :
+		TextDatumGetCString(slot->tts_values[column]);
+}
+
+static void
+read_holder(TupleTableSlot *slot, HitlTask *task)
+{
+	const Datum *v = slot->tts_values;
+	const bool *n = slot->tts_isnull;
+
+	get_name(slot, HITL_TASK_HOLDER, &task->holder);
+	task->lease = DatumGetInt64(v[HITL_TASK_LEASE]);
+	task->lease_until = DatumGetTimestampTz(v[HITL_TASK_LEASE_UNTIL]);
+	task->claimed_at = DatumGetTimestampTz(v[HITL_TASK_CLAIMED_AT]);
+	task->judgment = n[HITL_TASK_JUDGMENT] ? NULL :
+		DatumGetJsonbPCopy(v[HITL_TASK_JUDGMENT]);
+	task->asked = !n[HITL_TASK_ASKED_AT];
+	task->asked_at = DatumGetTimestampTz(v[HITL_TASK_ASKED_AT]);
+	task->asked_until = DatumGetTimestampTz(v[HITL_TASK_ASKED_UNTIL]);
+	task->policy_version = n[HITL_TASK_POLICY_VERSION] ? 0 :
+		DatumGetInt32(v[HITL_TASK_POLICY_VERSION]);
+	get_name(slot, HITL_TASK_ON_BEHALF_OF, &task->on_behalf_of);
+	task->login_method = get_string(slot, HITL_TASK_LOGIN_METHOD);
+	task->packet_hash = n[HITL_TASK_PACKET_HASH] ? NULL :
+		DatumGetByteaPCopy(v[HITL_TASK_PACKET_HASH]);
 }
 
 void
@@ -215,49 +205,43 @@ hitl_task_read(TupleTableSlot *slot, HitlTask *task)
 	v = slot->tts_values;
 	n = slot->tts_isnull;
 
+	memset(task, 0, sizeof(*task));
 	task->tid = slot->tts_tid;
-	task->id = DatumGetInt64(v[TASK_ID]);
-	task->decision = *DatumGetUUIDP(v[TASK_DECISION]);
-	get_name(slot, TASK_WORKFLOW, &task->workflow);
-	switch (*VARDATA_ANY(DatumGetTextPP(v[TASK_KIND])))
-	{
-		case 'a':
-			task->kind = HITL_KIND_AUDIT;
-			break;
-		case 'm':
-			task->kind = HITL_KIND_MONITOR;
-			break;
-		default:
-			task->kind = HITL_KIND_REVIEW;
-			break;
-	}
-	get_name(slot, TASK_QUEUE, &task->queue);
-	task->lane = DatumGetInt16(v[TASK_LANE]);
-	task->tier = DatumGetInt32(v[TASK_TIER]);
-	task->sort_key = DatumGetFloat8(v[TASK_SORT_KEY]);
-	get_name(slot, TASK_SUBMITTER, &task->submitter);
-	task->has_login = !n[TASK_SUBMITTER_LOGIN];
-	if (task->has_login)
-		get_name(slot, TASK_SUBMITTER_LOGIN, &task->submitter_login);
-	task->created_at = DatumGetTimestampTz(v[TASK_CREATED_AT]);
-	task->question = n[TASK_QUESTION] ? NULL :
-		TextDatumGetCString(v[TASK_QUESTION]);
-	memset(&task->sla, 0, sizeof(task->sla));
-	if (!n[TASK_SLA])
-		get_name(slot, TASK_SLA, &task->sla);
-	task->step = DatumGetInt32(v[TASK_STEP]);
-	task->first_review_at = DatumGetTimestampTz(v[TASK_FIRST_REVIEW_AT]);
-	task->resolution_at = DatumGetTimestampTz(v[TASK_RESOLUTION_AT]);
-	task->due_at = DatumGetTimestampTz(v[TASK_DUE_AT]);
-	task->wake_at = DatumGetTimestampTz(v[TASK_WAKE_AT]);
-	task->held = !n[TASK_HOLDER];
+	task->id = DatumGetInt64(v[HITL_TASK_ID]);
+	task->decision = *DatumGetUUIDP(v[HITL_TASK_DECISION]);
+	get_name(slot, HITL_TASK_WORKFLOW, &task->workflow);
+	task->kind = get_kind(v[HITL_TASK_KIND]);
+	get_name(slot, HITL_TASK_QUEUE, &task->queue);
+	task->lane = DatumGetInt16(v[HITL_TASK_LANE]);
+	task->tier = DatumGetInt32(v[HITL_TASK_TIER]);
+	task->sort_key = DatumGetFloat8(v[HITL_TASK_SORT_KEY]);
+	get_name(slot, HITL_TASK_SUBMITTER, &task->submitter);
+	task->has_login = !n[HITL_TASK_SUBMITTER_LOGIN];
+	get_name(slot, HITL_TASK_SUBMITTER_LOGIN, &task->submitter_login);
+	task->created_at = DatumGetTimestampTz(v[HITL_TASK_CREATED_AT]);
+	task->question = get_string(slot, HITL_TASK_QUESTION);
+	get_name(slot, HITL_TASK_SLA, &task->sla);
+	task->step = DatumGetInt32(v[HITL_TASK_STEP]);
+	task->first_review_at = DatumGetTimestampTz(v[HITL_TASK_FIRST_REVIEW_AT]);
+	task->resolution_at = DatumGetTimestampTz(v[HITL_TASK_RESOLUTION_AT]);
+	task->due_at = DatumGetTimestampTz(v[HITL_TASK_DUE_AT]);
+	task->wake_at = DatumGetTimestampTz(v[HITL_TASK_WAKE_AT]);
+	task->stage = get_string(slot, HITL_TASK_STAGE);
+	task->skills = hitl_names_copy(v[HITL_TASK_SKILLS], n[HITL_TASK_SKILLS]);
+	task->approvals = DatumGetInt32(v[HITL_TASK_APPROVALS]);
+	task->panel = DatumGetInt32(v[HITL_TASK_PANEL]);
+	task->no_exposure = n[HITL_TASK_EXPOSURE];
+	task->exposure = task->no_exposure ? 0 :
+		DatumGetFloat8(v[HITL_TASK_EXPOSURE]);
+	task->confidence = n[HITL_TASK_CONFIDENCE] ? -1 :
+		DatumGetFloat8(v[HITL_TASK_CONFIDENCE]);
+	task->excluded = hitl_names_copy(v[HITL_TASK_EXCLUDED],
+									 n[HITL_TASK_EXCLUDED]);
+	task->passed = hitl_names_copy(v[HITL_TASK_PASSED], n[HITL_TASK_PASSED]);
+	task->blind = DatumGetBool(v[HITL_TASK_BLIND]);
+	task->held = !n[HITL_TASK_HOLDER];
 	if (task->held)
-	{
-		get_name(slot, TASK_HOLDER, &task->holder);
-		task->lease = DatumGetInt64(v[TASK_LEASE]);
-		task->lease_until = DatumGetTimestampTz(v[TASK_LEASE_UNTIL]);
-		task->claimed_at = DatumGetTimestampTz(v[TASK_CLAIMED_AT]);
-	}
+		read_holder(slot, task);
 }
 
 static Datum
@@ -266,39 +250,76 @@ string_of(const NameData *name)
 	return CStringGetTextDatum(NameStr(*name));
 }
 
-static void
-to_row(const HitlTask *task, Datum *v, bool *n)
+/* a value, or null where it is none */
+#define PUT(column, missing, value) \
+	do { \
+		n[column] = (missing); \
+		v[column] = n[column] ? (Datum) 0 : (value); \
+	} while (0)
+
+static bool
+is_empty(const NameData *name)
 {
-	memset(n, 0, sizeof(bool) * TASK_NATTS);
-	v[TASK_ID] = Int64GetDatum(task->id);
-	v[TASK_DECISION] = UUIDPGetDatum(&task->decision);
-	v[TASK_WORKFLOW] = string_of(&task->workflow);
-	v[TASK_KIND] = CStringGetTextDatum(hitl_kind_name(task->kind));
-	v[TASK_QUEUE] = string_of(&task->queue);
-	v[TASK_LANE] = Int16GetDatum(task->lane);
-	v[TASK_TIER] = Int32GetDatum(task->tier);
-	v[TASK_SORT_KEY] = Float8GetDatum(task->sort_key);
-	v[TASK_SUBMITTER] = string_of(&task->submitter);
-	n[TASK_SUBMITTER_LOGIN] = !task->has_login;
-	v[TASK_SUBMITTER_LOGIN] = task->has_login ?
-		string_of(&task->submitter_login) : (Datum) 0;
-	v[TASK_CREATED_AT] = TimestampTzGetDatum(task->created_at);
-	n[TASK_QUESTION] = task->question == NULL;
-	v[TASK_QUESTION] = task->question ?
-		CStringGetTextDatum(task->question) : (Datum) 0;
-	n[TASK_SLA] = NameStr(task->sla)[0] == '\0';
-	v[TASK_SLA] = string_of(&task->sla);
-	v[TASK_STEP] = Int32GetDatum(task->step);
-	v[TASK_FIRST_REVIEW_AT] = TimestampTzGetDatum(task->first_review_at);
-	v[TASK_RESOLUTION_AT] = TimestampTzGetDatum(task->resolution_at);
-	v[TASK_DUE_AT] = TimestampTzGetDatum(task->due_at);
-	v[TASK_WAKE_AT] = TimestampTzGetDatum(task->wake_at);
-	n[TASK_HOLDER] = n[TASK_LEASE] = !task->held;
-	n[TASK_LEASE_UNTIL] = n[TASK_CLAIMED_AT] = !task->held;
-	v[TASK_HOLDER] = task->held ? string_of(&task->holder) : (Datum) 0;
-	v[TASK_LEASE] = Int64GetDatum(task->lease);
-	v[TASK_LEASE_UNTIL] = TimestampTzGetDatum(task->lease_until);
-	v[TASK_CLAIMED_AT] = TimestampTzGetDatum(task->claimed_at);
+	return NameStr(*name)[0] == '\0';
+}
+
+void
+hitl_task_row(const HitlTask *task, Datum *v, bool *n)
+{
+	bool		open = !task->held;
+
+	memset(n, 0, sizeof(bool) * HITL_TASK_NATTS);
+	v[HITL_TASK_ID] = Int64GetDatum(task->id);
+	v[HITL_TASK_DECISION] = UUIDPGetDatum(&task->decision);
+	v[HITL_TASK_WORKFLOW] = string_of(&task->workflow);
+	v[HITL_TASK_KIND] = CStringGetTextDatum(hitl_kind_name(task->kind));
+	v[HITL_TASK_QUEUE] = string_of(&task->queue);
+	v[HITL_TASK_LANE] = Int16GetDatum(task->lane);
+	v[HITL_TASK_TIER] = Int32GetDatum(task->tier);
+	v[HITL_TASK_SORT_KEY] = Float8GetDatum(task->sort_key);
+	v[HITL_TASK_SUBMITTER] = string_of(&task->submitter);
+	PUT(HITL_TASK_SUBMITTER_LOGIN, !task->has_login,
+		string_of(&task->submitter_login));
+	v[HITL_TASK_CREATED_AT] = TimestampTzGetDatum(task->created_at);
+	PUT(HITL_TASK_QUESTION, task->question == NULL,
+		CStringGetTextDatum(task->question));
+	PUT(HITL_TASK_SLA, is_empty(&task->sla), string_of(&task->sla));
+	v[HITL_TASK_STEP] = Int32GetDatum(task->step);
+	v[HITL_TASK_FIRST_REVIEW_AT] = TimestampTzGetDatum(task->first_review_at);
+	v[HITL_TASK_RESOLUTION_AT] = TimestampTzGetDatum(task->resolution_at);
+	v[HITL_TASK_DUE_AT] = TimestampTzGetDatum(task->due_at);
+	v[HITL_TASK_WAKE_AT] = TimestampTzGetDatum(task->wake_at);
+	PUT(HITL_TASK_STAGE, task->stage == NULL,
+		CStringGetTextDatum(task->stage));
+	PUT(HITL_TASK_SKILLS, task->skills == NULL, PointerGetDatum(task->skills));
+	v[HITL_TASK_APPROVALS] = Int32GetDatum(task->approvals);
+	v[HITL_TASK_PANEL] = Int32GetDatum(task->panel);
+	PUT(HITL_TASK_EXPOSURE, task->no_exposure, Float8GetDatum(task->exposure));
+	PUT(HITL_TASK_CONFIDENCE, task->confidence < 0,
+		Float8GetDatum(task->confidence));
+	PUT(HITL_TASK_EXCLUDED, task->excluded == NULL,
+		PointerGetDatum(task->excluded));
+	PUT(HITL_TASK_PASSED, task->passed == NULL, PointerGetDatum(task->passed));
+	v[HITL_TASK_BLIND] = BoolGetDatum(task->blind);
+
+	PUT(HITL_TASK_HOLDER, open, string_of(&task->holder));
+	PUT(HITL_TASK_LEASE, open, Int64GetDatum(task->lease));
+	PUT(HITL_TASK_LEASE_UNTIL, open, TimestampTzGetDatum(task->lease_until));
+	PUT(HITL_TASK_CLAIMED_AT, open, TimestampTzGetDatum(task->claimed_at));
+	PUT(HITL_TASK_JUDGMENT, open || task->judgment == NULL,
+		JsonbPGetDatum(task->judgment));
+	PUT(HITL_TASK_ASKED_AT, open || !task->asked,
+		TimestampTzGetDatum(task->asked_at));
+	PUT(HITL_TASK_ASKED_UNTIL, open || !task->asked,
+		TimestampTzGetDatum(task->asked_until));
+	PUT(HITL_TASK_POLICY_VERSION, open || task->policy_version == 0,
+		Int32GetDatum(task->policy_version));
+	PUT(HITL_TASK_ON_BEHALF_OF, open || is_empty(&task->on_behalf_of),
+		string_of(&task->on_behalf_of));
+	PUT(HITL_TASK_LOGIN_METHOD, open || task->login_method == NULL,
+		CStringGetTextDatum(task->login_method));
+	PUT(HITL_TASK_PACKET_HASH, open || task->packet_hash == NULL,
+		PointerGetDatum(task->packet_hash));
 }
 
 bool
@@ -318,10 +339,66 @@ hitl_task_find(HitlDesk *desk, int64 id, Snapshot snapshot, HitlTask *task)
 }
 
 /*
- * What follows from the rest: the place in the queue and the next alarm.
+ * How much a task is worth its queue's while, from 0 on; what is not known
+ * counts as no exposure, and as no confidence.
  */
-static void
-derive(HitlTask *task)
+static double
+merit(const HitlTask *task, HitlOrdering ordering)
+{
+	double		exposure = Max(task->exposure, 0.0);
+	double		confidence = Max(task->confidence, 0.0);
+
+	switch (ordering)
+	{
+		case HITL_ORDER_EXPOSURE:
+			return exposure;
+		case HITL_ORDER_UNCERTAINTY:
+			return task->confidence < 0 ? 1.0 :
+				1.0 - 2.0 * fabs(confidence - 0.5);
+		case HITL_ORDER_LOSS:
+			return exposure * (1.0 - confidence);
+		case HITL_ORDER_DUE:
+		case HITL_ORDER_FIFO:
+			break;
+	}
+	return 0.0;
+}
+
+/*
+ * The place within queue and lane, least first.  With aging the key is a time,
+ * and merit buys at most the aging span: so nobody who came later by more than
+ * that is served before.  Merit without bound is brought below 1 by its
+ * logarithm, which keeps the order.
+ */
+static double
+sort_key(const HitlTask *task, const HitlQueue *queue)
+{
+	double		value;
+
+	switch (queue->ordering)
+	{
+		case HITL_ORDER_DUE:
+			value = task->due_at == DT_NOEND ? get_float8_infinity() :
+				(double) task->due_at;
+			return queue->aging > 0 ?
+				Min(value, (double) task->created_at + queue->aging) : value;
+		case HITL_ORDER_FIFO:
+			return (double) task->created_at;
+		case HITL_ORDER_EXPOSURE:
+		case HITL_ORDER_UNCERTAINTY:
+		case HITL_ORDER_LOSS:
+			break;
+	}
+	value = merit(task, queue->ordering);
+	if (queue->aging == 0)
+		return value == 0.0 ? 0.0 : -value;
+	if (queue->ordering != HITL_ORDER_UNCERTAINTY)
+		value = isinf(value) ? 1.0 : log1p(value) / (1.0 + log1p(value));
+	return (double) task->created_at - queue->aging * value;
+}
+
+void
+hitl_task_derive(HitlTask *task)
 {
 	TimestampTz deadline = Min(task->first_review_at, task->resolution_at);
 
@@ -329,63 +406,138 @@ derive(HitlTask *task)
 	if (deadline != DT_NOEND)
 		task->due_at = deadline;
 	task->wake_at = deadline;
+	if (task->held && task->asked)	/* the clocks stand still */
+		task->wake_at = task->asked_until;
 	if (task->held)
 		task->wake_at = Min(task->wake_at, task->lease_until);
+	task->sort_key = sort_key(task, hitl_queue(NameStr(task->queue)));
+}
 
-	switch (hitl_queue(NameStr(task->queue))->ordering)
+static void
+set_clocks(const HitlTaskSpec *spec, HitlTask *task)
+{
+	const HitlSla *sla = hitl_sla(NameStr(spec->sla));
+
+	task->first_review_at = task->resolution_at = task->due_at = DT_NOEND;
+	if (spec->kind == HITL_KIND_MONITOR)
+		task->resolution_at = hitl_add_span(spec->created_at,
+											&spec->veto_window);
+	else
 	{
-		case HITL_ORDER_DUE:
-			task->sort_key = task->due_at == DT_NOEND ?
-				get_float8_infinity() : (double) task->due_at;
-			break;
-		case HITL_ORDER_FIFO:
-			task->sort_key = (double) task->created_at;
-			break;
+		if (sla->has_first_review)
+			task->first_review_at = hitl_add_span(spec->created_at,
+												  &sla->first_review);
+		if (sla->has_resolution)
+			task->resolution_at = hitl_add_span(spec->created_at,
+												&sla->resolution);
 	}
+}
+
+static void
+from_spec(const HitlTaskSpec *spec, HitlTask *task)
+{
+	memset(task, 0, sizeof(*task));
+	task->id = hitl_next_id("task_id_seq");
+	task->decision = spec->decision;
+	task->workflow = spec->workflow;
+	task->kind = spec->kind;
+	task->queue = spec->queue;
+	task->lane = spec->lane;
+	task->tier = Max(spec->tier, 1);
+	task->stage = spec->stage;
+	task->skills = spec->skills;
+	task->approvals = Max(spec->approvals, 1);
+	task->panel = Max(spec->panel, 1);
+	task->no_exposure = spec->no_exposure;
+	task->exposure = spec->exposure;
+	task->confidence = spec->confidence;
+	task->blind = spec->blind;
+	task->question = spec->question;
+	task->created_at = spec->created_at;
+	task->sla = spec->sla;
+	task->submitter = spec->submitter;
+	task->has_login = spec->has_login;
+	task->submitter_login = spec->submitter_login;
+	set_clocks(spec, task);
+}
+
+static void
+insert(HitlTable *table, HitlTask *task)
+{
+	Datum		values[HITL_TASK_NATTS];
+	bool		nulls[HITL_TASK_NATTS];
+
+	hitl_task_derive(task);
+	hitl_task_row(task, values, nulls);
+	hitl_table_insert(table, values, nulls, HITL_TASK_NATTS);
+	task->tid = table->slot->tts_tid;
+	hitl_task_announce(task);
 }
 
 void
 hitl_task_create(const HitlTaskSpec *spec)
 {
-	const HitlSla *sla = hitl_sla(NameStr(spec->sla));
-	HitlTask	task = {0};
-	HitlTable  *table;
-	Datum		values[TASK_NATTS];
-	bool		nulls[TASK_NATTS];
+	HitlTask	task;
+	HitlTable  *table = hitl_table_open("task");
 
-	task.decision = spec->decision;
-	task.workflow = spec->workflow;
-	task.kind = spec->kind;
-	task.queue = spec->queue;
-	task.lane = spec->lane;
-	task.tier = spec->tier;
-	task.question = spec->question;
-	task.created_at = spec->created_at;
-	task.sla = spec->sla;
-	task.first_review_at = DT_NOEND;
-	task.resolution_at = DT_NOEND;
-	if (spec->kind == HITL_KIND_MONITOR)
-		task.resolution_at = add_span(spec->created_at, &spec->veto_window);
-	else
-	{
-		if (sla->has_first_review)
-			task.first_review_at = add_span(spec->created_at,
-											&sla->first_review);
-		if (sla->has_resolution)
-			task.resolution_at = add_span(spec->created_at, &sla->resolution);
-	}
-	task.due_at = DT_NOEND;
-	task.submitter = spec->submitter;
-	task.has_login = spec->has_login;
-	task.submitter_login = spec->submitter_login;
-	derive(&task);
-
-	table = hitl_table_open("task");
-	task.id = hitl_next_id("task_id_seq");
-	to_row(&task, values, nulls);
-	hitl_table_insert(table, values, nulls, TASK_NATTS);
+	from_spec(spec, &task);
+	insert(table, &task);
 	hitl_table_close(table);
-	hitl_worker_note(task.wake_at);
+	hitl_task_check_stuck(&task);
+}
+
+void
+hitl_task_check_stuck(HitlTask *task)
+{
+	const HitlQueue *queue;
+
+	if (hitl_somebody_may_take(task))
+		return;
+	queue = hitl_queue(NameStr(task->queue));
+	if (queue->nmembers > 0 || NameStr(task->sla)[0] != '\0')
+		hitl_task_stuck(task);
+	else if (hitl_queue_unattended(queue))
+		ereport(LOG,
+				(errmsg("queue \"%s\" has no members", NameStr(task->queue)),
+				 errhint("Let reviewers join by hitl.join_queue().")));
+}
+
+void
+hitl_task_create_held(HitlDesk *desk, const HitlTaskSpec *spec,
+					  const HitlTransition *claim, HitlTask *task)
+{
+	from_spec(spec, task);
+	hitl_task_claim(desk, task, claim);
+	insert(desk->task, task);
+}
+
+void
+hitl_task_announce(const HitlTask *task)
+{
+	hitl_worker_note(task->wake_at);
+}
+
+TimestampTz
+hitl_lease_end(const HitlTask *task, TimestampTz now)
+{
+	Interval	lease = hitl_queue(NameStr(task->queue))->lease;
+	TimestampTz end = hitl_add_span(now, &lease);
+
+	/* afterwards the veto is too late */
+	if (task->kind == HITL_KIND_MONITOR)
+		end = Min(end, task->resolution_at);
+	return end;
+}
+
+TimestampTz
+hitl_hold_end(const HitlTask *task)
+{
+	const HitlQueue *queue = hitl_queue(NameStr(task->queue));
+	Interval	lease = queue->lease;
+	Interval	max_hold = queue->max_hold;
+
+	return Max(hitl_add_span(task->claimed_at, &lease),
+			   hitl_add_span(task->claimed_at, &max_hold));
 }
 
 bool
@@ -463,366 +615,4 @@ hitl_lease_check(const HitlTask *task, TimestampTz now)
 {
 	if (now >= task->lease_until)
 		raise_lease_over(task->id, task->lease_until);
-}
-
-/*
- * Records
- */
-
-/* opens a table of records when it is first needed */
-static void
-open_record(HitlDesk *desk, HitlTable **table, const char *name)
-{
-	MemoryContext old;
-
-	if (*table != NULL)
-		return;
-	old = MemoryContextSwitchTo(desk->context);
-	*table = hitl_table_open(name);
-	MemoryContextSwitchTo(old);
-}
-
-/*
- * Who acted: a reviewer, a lead who is none, or the clock.
- */
-static Datum
-name_of(const HitlActor *actor)
-{
-	if (actor->reviewer)
-		return string_of(&actor->reviewer->name);
-	return actor->nroles > 0 ? string_of(&actor->role[0]) :
-		CStringGetTextDatum("clock");
-}
-
-static void
-write_event(HitlDesk *desk, const HitlTask *task,
-			const HitlTransition *transition, const char *kind, Jsonb *detail)
-{
-	Datum		v[EVENT_NATTS];
-	bool		n[EVENT_NATTS] = {0};
-
-	open_record(desk, &desk->event, "event");
-	v[EVENT_ID] = Int64GetDatum(hitl_next_id("event_id_seq"));
-	v[EVENT_CREATED_AT] = TimestampTzGetDatum(transition->now);
-	v[EVENT_KIND] = CStringGetTextDatum(kind);
-	v[EVENT_DECISION] = UUIDPGetDatum(&task->decision);
-	v[EVENT_TASK] = Int64GetDatum(task->id);
-	v[EVENT_WORKFLOW] = string_of(&task->workflow);
-	v[EVENT_ACTOR] = name_of(&transition->actor);
-	v[EVENT_DETAIL] = JsonbPGetDatum(detail);
-	hitl_table_insert(desk->event, v, n, EVENT_NATTS);
-}
-
-/*
- * A verdict on a task that has just ended (ended), or on a decision without.
- */
-static void
-write_verdict(HitlDesk *desk, const HitlTask *task, bool ended,
-			  const HitlTransition *transition)
-{
-	Oid			asserted_by = transition->actor.asserted_by;
-	bool		by_holder = transition->act == HITL_ACT_DECIDE;
-	Datum		v[VERDICT_NATTS];
-	bool		n[VERDICT_NATTS] = {0};
-	NameData	login;
-	TimestampTz now = GetCurrentTimestamp();
-
-	/* the row is ours now; getting it may have taken until the lease ended */
-	if (by_holder)
-		hitl_lease_check(task, now);
-
-	open_record(desk, &desk->verdict, "verdict");
-	v[VERDICT_ID] = Int64GetDatum(hitl_next_id("verdict_id_seq"));
-	v[VERDICT_CREATED_AT] = TimestampTzGetDatum(now);
-	v[VERDICT_DECISION] = UUIDPGetDatum(&task->decision);
-	n[VERDICT_TASK] = n[VERDICT_KIND] = n[VERDICT_QUEUE] = !ended;
-	v[VERDICT_TASK] = Int64GetDatum(task->id);
-	v[VERDICT_KIND] = CStringGetTextDatum(hitl_kind_name(task->kind));
-	v[VERDICT_WORKFLOW] = string_of(&task->workflow);
-	v[VERDICT_QUEUE] = string_of(&task->queue);
-	v[VERDICT_REVIEWER] = name_of(&transition->actor);
-	n[VERDICT_ASSERTED_BY] = !OidIsValid(asserted_by);
-	if (OidIsValid(asserted_by))
-		namestrcpy(&login, GetUserNameFromId(asserted_by, false));
-	v[VERDICT_ASSERTED_BY] = NameGetDatum(&login);
-	v[VERDICT_ACTION] = CStringGetTextDatum(hitl_action_name(transition->action));
-	n[VERDICT_OUTPUT] = transition->output == NULL;
-	v[VERDICT_OUTPUT] = PointerGetDatum(transition->output);
-	n[VERDICT_CODE] = transition->code == NULL;
-	v[VERDICT_CODE] = PointerGetDatum(transition->code);
-	n[VERDICT_NOTE] = transition->note == NULL;
-	v[VERDICT_NOTE] = PointerGetDatum(transition->note);
-	n[VERDICT_SECONDS] = n[VERDICT_LEASE] = n[VERDICT_LEASE_UNTIL] = !by_holder;
-	v[VERDICT_SECONDS] = Float8GetDatum((double)
-										(now - task->claimed_at) /
-										USECS_PER_SEC);
-	v[VERDICT_FINAL] = BoolGetDatum(true);
-	v[VERDICT_OUTCOME] = CStringGetTextDatum(hitl_outcome_name(transition->outcome));
-	v[VERDICT_LEASE] = Int64GetDatum(task->lease);
-	v[VERDICT_LEASE_UNTIL] = TimestampTzGetDatum(task->lease_until);
-	hitl_table_insert(desk->verdict, v, n, VERDICT_NATTS);
-}
-
-void
-hitl_verdict_write(HitlDesk *desk, const HitlTask *of,
-				   const HitlTransition *transition)
-{
-	write_verdict(desk, of, false, transition);
-}
-
-/*
- * The acts: each changes the task and returns the detail of its event.
- */
-
-static Jsonb *
-claim(HitlTask *task, const HitlTransition *t)
-{
-	HitlJson	json;
-	Interval	lease = hitl_queue(NameStr(task->queue))->lease;
-
-	task->held = true;
-	task->holder = t->actor.reviewer->name;
-	task->lease = hitl_random_token();
-	task->lease_until = add_span(t->now, &lease);
-	if (task->kind == HITL_KIND_MONITOR)	/* then the veto is too late */
-		task->lease_until = Min(task->lease_until, task->resolution_at);
-	task->claimed_at = t->now;
-	if (task->first_review_at != DT_NOEND)
-	{
-		task->first_review_at = DT_NOEND;	/* met */
-		task->due_at = DT_NOEND;
-	}
-
-	hitl_json_begin(&json);
-	hitl_json_text(&json, "queue", NameStr(task->queue));
-	hitl_json_time(&json, "lease_until", task->lease_until);
-	if (OidIsValid(t->actor.asserted_by))
-		hitl_json_text(&json, "asserted_by",
-					   GetUserNameFromId(t->actor.asserted_by, false));
-	return hitl_json_end(&json);
-}
-
-static Jsonb *
-let_go(HitlTask *task, const HitlTransition *t)
-{
-	HitlJson	json;
-
-	hitl_json_begin(&json);
-	hitl_json_text(&json, "queue", NameStr(task->queue));
-	hitl_json_text(&json, "holder", NameStr(task->holder));
-	hitl_json_number(&json, "seconds",
-					 (double) (t->now - task->claimed_at) / USECS_PER_SEC);
-	if (OidIsValid(t->actor.asserted_by))
-		hitl_json_text(&json, "asserted_by",
-					   GetUserNameFromId(t->actor.asserted_by, false));
-	task->held = false;
-	return hitl_json_end(&json);
-}
-
-static void
-read_step(const HitlTask *task, Step *step)
-{
-	HitlSpi		spi;
-	Datum		args[2];
-	Datum		value;
-	bool		isnull;
-
-	memset(step, 0, sizeof(*step));
-	step->lane = -1;
-	if (NameStr(task->sla)[0] == '\0')
-		return;
-	args[0] = string_of(&task->sla);
-	args[1] = Int32GetDatum(task->step + 1);
-	hitl_spi_begin(&spi);
-	hitl_spi_run(&step_query, args, GetLatestSnapshot(), 1);
-	if (SPI_processed > 0)
-	{
-		step->exists = true;
-		value = hitl_spi_value(0, 1, &isnull);
-		step->has_queue = !isnull;
-		if (!isnull)
-			namestrcpy(&step->to_queue, TextDatumGetCString(value));
-		value = hitl_spi_value(0, 2, &isnull);
-		if (!isnull)
-			step->tier = DatumGetInt32(value);
-		value = hitl_spi_value(0, 3, &isnull);
-		if (!isnull)
-			step->lane = DatumGetInt16(value);
-		value = hitl_spi_value(0, 4, &isnull);
-		step->has_within = !isnull;
-		if (!isnull)
-			step->within = *DatumGetIntervalP(value);
-	}
-	hitl_spi_end(&spi);
-}
-
-/*
- * The earlier of the deadlines that have passed is dealt with; if the other
- * one has passed too, its turn comes next.
- */
-static Jsonb *
-breach(HitlTask *task, const HitlTransition *t, const char **kind)
-{
-	bool		first = task->first_review_at <= task->resolution_at;
-	TimestampTz *deadline = first ?
-		&task->first_review_at : &task->resolution_at;
-	NameData	from = task->queue;
-	HitlJson	json;
-	Step		step;
-
-	Assert(*deadline <= t->now);
-	read_step(task, &step);
-
-	hitl_json_begin(&json);
-	hitl_json_text(&json, "clock", first ? "first_review" : "resolution");
-	hitl_json_time(&json, "due_at", *deadline);
-	hitl_json_text(&json, "from_queue", NameStr(from));
-	*deadline = DT_NOEND;
-	*kind = step.exists ? "escalated" : "sla_breached";
-	if (step.exists)
-	{
-		task->step++;
-		hitl_json_number(&json, "step", task->step);
-		if (step.has_queue)
-			task->queue = step.to_queue;
-		if (step.tier > task->tier)
-			task->tier = step.tier;
-		if (step.lane >= 0)
-			task->lane = step.lane;
-		if (step.has_within)
-			*deadline = add_span(t->now, &step.within);
-		hitl_json_text(&json, "to_queue", NameStr(task->queue));
-		hitl_json_number(&json, "tier", task->tier);
-		hitl_json_number(&json, "lane", task->lane);
-		if (step.has_within)
-			hitl_json_time(&json, "new_due_at", *deadline);
-	}
-	return hitl_json_end(&json);
-}
-
-/*
- * The policy in force says what happens when nobody decides.  Everything must
- * allow it still: a workflow that is killed, manual or in shadow, or whose
- * decisions always need a person, waits on; and nothing is approved that cannot
- * be undone, that the policy would have rejected, or that anything but the
- * thresholds sent to a person.
- */
-bool
-hitl_times_out(const HitlTask *task, HitlTransition *transition)
-{
-	const HitlWorkflow *w;
-	HitlSpi		spi;
-	Datum		id = UUIDPGetDatum(&task->decision);
-	Step		step;
-	bool		isnull;
-	bool		approvable = false;
-
-	if (task->kind != HITL_KIND_REVIEW ||
-		task->resolution_at > transition->now ||
-		task->first_review_at <= task->resolution_at)
-		return false;
-	w = hitl_workflow(NameStr(task->workflow), strlen(NameStr(task->workflow)));
-	if (w == NULL || w->policy->on_timeout == HITL_TIMEOUT_HOLD ||
-		w->always_human || w->kill_reason ||
-		(w->mode != HITL_MODE_IN_LOOP && w->mode != HITL_MODE_ON_LOOP))
-		return false;
-	transition->action = HITL_TIMEOUT;
-	transition->outcome = w->policy->on_timeout == HITL_TIMEOUT_APPROVE ?
-		HITL_APPROVED : HITL_REJECTED;
-	transition->note = cstring_to_text(psprintf("nobody decided in time; policy version %d",
-												w->policy->version));
-
-	read_step(task, &step);
-	if (step.exists)
-		return false;
-	if (transition->outcome == HITL_REJECTED)
-		return true;
-	hitl_spi_begin(&spi);
-	hitl_spi_run(&approvable_query, &id, GetLatestSnapshot(), 1);
-	if (SPI_processed > 0)
-		approvable = DatumGetBool(hitl_spi_value(0, 1, &isnull));
-	hitl_spi_end(&spi);
-	return approvable;
-}
-
-static Jsonb *
-lapse(const HitlTask *task)
-{
-	HitlJson	json;
-
-	hitl_json_begin(&json);
-	hitl_json_text(&json, "queue", NameStr(task->queue));
-	hitl_json_time(&json, "due_at", task->resolution_at);
-	return hitl_json_end(&json);
-}
-
-/*
- * The acts after which there is no task any more.
- */
-static HitlWrite
-end_task(HitlDesk *desk, const HitlTask *task,
-		 const HitlTransition *transition, Snapshot snapshot, bool wait)
-{
-	ItemPointerData tid = task->tid;
-	HitlWrite	written = hitl_table_delete(desk->task, &tid, snapshot, wait);
-
-	if (written != HITL_WRITTEN)
-		return written;
-	if (transition->act == HITL_ACT_LAPSE)
-		write_event(desk, task, transition, "veto_window_over", lapse(task));
-	else
-		write_verdict(desk, task, true, transition);
-	return written;
-}
-
-HitlWrite
-hitl_task_apply(HitlDesk *desk, HitlTask *task,
-				const HitlTransition *transition, Snapshot snapshot, bool wait)
-{
-	HitlTask	after = *task;
-	Jsonb	   *detail = NULL;
-	const char *kind = NULL;
-	HitlWrite	written;
-	Datum		values[TASK_NATTS];
-	bool		nulls[TASK_NATTS];
-
-	switch (transition->act)
-	{
-		case HITL_ACT_CLAIM:
-			Assert(!task->held);
-			detail = claim(&after, transition);
-			kind = "claimed";
-			break;
-		case HITL_ACT_RELEASE:
-			Assert(task->held);
-			detail = let_go(&after, transition);
-			kind = "released";
-			break;
-		case HITL_ACT_EXPIRE:
-			Assert(task->held && task->lease_until <= transition->now);
-			detail = let_go(&after, transition);
-			kind = "lease_expired";
-			break;
-		case HITL_ACT_BREACH:
-			detail = breach(&after, transition, &kind);
-			break;
-		case HITL_ACT_LAPSE:
-		case HITL_ACT_TIME_OUT:
-		case HITL_ACT_DECIDE:
-		case HITL_ACT_OVERRIDE:
-			return end_task(desk, task, transition, snapshot, wait);
-	}
-
-	derive(&after);
-	to_row(&after, values, nulls);
-	written = hitl_table_update(desk->task, &task->tid, values, nulls,
-								TASK_NATTS, snapshot, wait);
-	if (written == HITL_WRITTEN)
-	{
-		write_event(desk, task, transition, kind, detail);
-		after.tid = desk->task->slot->tts_tid;
-		*task = after;
-		hitl_worker_note(task->wake_at);
-	}
-	return written;
 }

@@ -132,7 +132,7 @@ INSERT INTO hitl.decision (workflow, subject, confidence)
 VALUES ('gate', 'high', 0.97), ('gate', 'low', 0.1);
 SELECT d.subject, d.route, d.propensity, t.kind, t.queue, t.lane, t.tier
 FROM hitl.decision d LEFT JOIN hitl.task t ON t.decision = d.id
-WHERE d.workflow = 'gate' AND policy_version > 1
+WHERE d.workflow = 'gate' AND d.policy_version > 1
 ORDER BY d.id;
 ROLLBACK;
 -- (the bounds are six standard errors off)
