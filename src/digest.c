@@ -30,11 +30,19 @@
  *
  * Nesting costs no stack, and what is kept at a time is one level for each
  * open container and a buffer: the time is linear in the size of the value.
+ *
+ * The packet of a decision, what a reviewer is shown of it, is hashed as one
+ * object, so that its digest can be had from SQL too: the pairs are those of
+ * the columns that are not NULL.
  */
 #include "hitl.h"
 
+#include <math.h>
+
+#include "catalog/pg_type.h"
 #include "common/cryptohash.h"
 #include "common/sha2.h"
+#include "common/shortest_dec.h"
 #include "fmgr.h"
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
@@ -42,8 +50,21 @@
 #include "utils/fmgrprotos.h"
 #include "utils/jsonb.h"
 #include "utils/numeric.h"
+#include "utils/snapmgr.h"
+#include "utils/uuid.h"
+
+#include "decision.h"
+#include "digest.h"
 
 PG_FUNCTION_INFO_V1(hitl_digest);
+PG_FUNCTION_INFO_V1(hitl_packet_hash);
+
+/* what is shown of a decision, in the order of the names */
+static const HitlKey packet_key[] = {
+	HITL_KEY_ID, HITL_KEY_INPUT, HITL_KEY_OUTPUT, HITL_KEY_CONTEXT,
+	HITL_KEY_QUESTION, HITL_KEY_REASONING, HITL_KEY_CONFIDENCE,
+	HITL_KEY_ALTERNATIVES
+};
 
 /* a pair whose place had to be found */
 typedef struct Pair
@@ -387,39 +408,188 @@ put_next(Digest *d, Level *level)
 	put_child(d, level->data, *entry, offset);
 }
 
+/* a value, whole */
+static void
+put_value(Digest *d, Jsonb *value)
+{
+	open_container(d, &value->root);
+	while (d->depth > 0)
+	{
+		Level	   *level = &d->levels[d->depth - 1];
+
+		if (level->next < level->count)
+			put_next(d, level);
+		else
+			close_container(d);
+	}
+}
+
+static void
+begin(Digest *d)
+{
+	d->hash = pg_cryptohash_create(PG_SHA256);
+	check_hash(d, pg_cryptohash_init(d->hash));
+	d->convert = GetDatabaseEncoding() != PG_UTF8 &&
+		GetDatabaseEncoding() != PG_SQL_ASCII;
+	d->used = 0;
+	d->depth = 0;
+	d->size = 16;
+	d->levels = palloc_array(Level, d->size);
+}
+
+static bytea *
+finish(Digest *d)
+{
+	bytea	   *result = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
+
+	SET_VARSIZE(result, VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
+	flush(d);
+	check_hash(d, pg_cryptohash_final(d->hash, (uint8 *) VARDATA(result),
+									  PG_SHA256_DIGEST_LENGTH));
+	pg_cryptohash_free(d->hash);
+	pfree(d->levels);
+	return result;
+}
+
 Datum
 hitl_digest(PG_FUNCTION_ARGS)
 {
 	Jsonb	   *value = PG_GETARG_JSONB_P(0);
-	bytea	   *result = palloc(VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
+	bytea	   *result;
 	Digest		d;
 
-	SET_VARSIZE(result, VARHDRSZ + PG_SHA256_DIGEST_LENGTH);
-	d.hash = pg_cryptohash_create(PG_SHA256);
-	check_hash(&d, pg_cryptohash_init(d.hash));
-	d.convert = GetDatabaseEncoding() != PG_UTF8 &&
-		GetDatabaseEncoding() != PG_SQL_ASCII;
-	d.used = 0;
-	d.depth = 0;
-	d.size = 16;
-	d.levels = palloc_array(Level, d.size);
-
-	open_container(&d, &value->root);
-	while (d.depth > 0)
-	{
-		Level	   *level = &d.levels[d.depth - 1];
-
-		if (level->next < level->count)
-			put_next(&d, level);
-		else
-			close_container(&d);
-	}
-
-	flush(&d);
-	check_hash(&d, pg_cryptohash_final(d.hash, (uint8 *) VARDATA(result),
-									   PG_SHA256_DIGEST_LENGTH));
-	pg_cryptohash_free(d.hash);
-	pfree(d.levels);
+	begin(&d);
+	put_value(&d, value);
+	result = finish(&d);
 	PG_FREE_IF_COPY(value, 0);
+	PG_RETURN_BYTEA_P(result);
+}
+
+/*
+ * The shortest decimal that is this number, in the form of put_number without
+ * a detour through numeric.  What is no number is a string.
+ */
+static void
+put_float(Digest *d, double number)
+{
+	char		text[DOUBLE_SHORTEST_DECIMAL_LEN];
+	char		digits[DOUBLE_SHORTEST_DECIMAL_LEN];
+	int			len = double_to_shortest_decimal_bufn(number, text);
+	char	   *at = text;
+	char	   *end;
+	int			n = 0;
+	int			first = 0;
+	int			power = 0;
+
+	text[len] = '\0';
+	if (!isfinite(number))
+	{
+		put_string(d, text, len);
+		return;
+	}
+	put_char(d, 'd');
+	if (number == 0)
+	{
+		put_bytes(d, "0e0;", 4);
+		return;
+	}
+	if (*at == '-')
+		put_char(d, *at++);
+	end = strchr(at, 'e');
+	if (end != NULL)
+		power = atoi(end + 1);
+	else
+		end = text + len;
+	for (bool fraction = false; at < end; at++)
+	{
+		if (*at == '.')
+			fraction = true;
+		else
+		{
+			digits[n++] = *at;
+			power -= fraction;
+		}
+	}
+	for (; digits[n - 1] == '0'; n--)
+		power++;
+	while (digits[first] == '0')
+		first++;
+	put_bytes(d, digits + first, n - first);
+	put_char(d, 'e');
+	put_int(d, power, 1);
+	put_char(d, ';');
+}
+
+static void
+put_column(Digest *d, HitlKey key, Datum value)
+{
+	switch (hitl_key[key].type)
+	{
+		case JSONBOID:
+			put_value(d, DatumGetJsonbP(value));
+			break;
+		case FLOAT8OID:
+			put_float(d, DatumGetFloat8(value));
+			break;
+		case UUIDOID:
+			{
+				char	   *id = DatumGetCString(DirectFunctionCall1(uuid_out, value));
+
+				put_string(d, id, strlen(id));
+				break;
+			}
+		default:
+			{
+				text	   *packed = DatumGetTextPP(value);
+
+				put_string(d, VARDATA_ANY(packed), VARSIZE_ANY_EXHDR(packed));
+			}
+	}
+}
+
+bytea *
+hitl_packet_hash_of(const HitlRow *row)
+{
+	Digest		d;
+
+	begin(&d);
+	put_char(&d, '{');
+	for (int i = 0; i < (int) lengthof(packet_key); i++)
+	{
+		HitlKey		key = packet_key[i];
+		const char *name = hitl_key[key].name;
+
+		if (row->isnull[key])
+			continue;
+		put_canonical(&d, name, strlen(name));
+		put_column(&d, key, row->value[key]);
+	}
+	put_char(&d, '}');
+	return finish(&d);
+}
+
+bytea *
+hitl_packet_hash_now(const pg_uuid_t *decision)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	HitlDecision found;
+	bytea	   *result = NULL;
+
+	if (hitl_decision_open(&found, decision, snapshot))
+	{
+		result = hitl_packet_hash_of(&found.row);
+		hitl_decision_close(&found);
+	}
+	UnregisterSnapshot(snapshot);
+	return result;
+}
+
+Datum
+hitl_packet_hash(PG_FUNCTION_ARGS)
+{
+	bytea	   *result = hitl_packet_hash_now(PG_GETARG_UUID_P(0));
+
+	if (result == NULL)
+		PG_RETURN_NULL();
 	PG_RETURN_BYTEA_P(result);
 }

@@ -1,5 +1,6 @@
 -- Digests: equal values have equal digests, however they are written and
--- wherever they are stored; others have others.
+-- wherever they are stored; others have others.  Differences: applied to the
+-- one they give the other.
 
 -- The form, as its comment tells it, in words of SQL.
 CREATE FUNCTION pg_temp.form(v jsonb) RETURNS bytea LANGUAGE plpgsql AS $$
@@ -142,6 +143,119 @@ SELECT hitl.digest((repeat('{"a":[', 1500) || '1.0' || repeat(']}', 1500))::json
        hitl.digest((repeat('123456789', 10000))::jsonb) = sha256(('d' || repeat('123456789', 10000) || 'e0;')::bytea) AS digits;
 CREATE TEMP TABLE dig_packed AS SELECT jsonb_agg(i % 10) AS v FROM generate_series(1, 5000) i;
 SELECT pg_column_size(v) < 5000 AS packed, hitl.digest(v) = hitl.digest(v #> '{}') AS same FROM dig_packed;
+
+-- What is shown of a decision is one object: its digest can be had in SQL, from
+-- the columns as they are read.
+SELECT hitl.create_workflow('dig', queue => 'dig', application => NULL) IS NOT NULL AS made;
+INSERT INTO hitl.decision (workflow, subject, input, output, confidence, reasoning, alternatives, context, question, signals)
+VALUES ('dig', 'all', '{"amount": 12.50, "who": "é"}', '{"pay": true}', 0.83, 'because "é"', '[1, 2.0]', '"text"', 'pay?', '{"not": "shown"}'),
+       ('dig', 'nothing', NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL),
+       ('dig', 'null', 'null', 'null', 1, '', 'null', '{}', '', NULL),
+       ('dig', 'long', jsonb_build_object('text', repeat('0123456789', 100000)), '[]', 0, repeat('x', 100000), '[]', '[]', NULL, NULL);
+INSERT INTO hitl.decision (workflow, subject, confidence)
+SELECT 'dig', 'c', c FROM unnest('{0,1,1e-300,4.9406564584124654e-324,0.1,0.30000000000000004,0.999999999999999,1e-5,0.0001,0.123456789012345678,0.5,0.25,1e-16,-0.0,100e-2}'::float8[]) c;
+INSERT INTO hitl.decision (workflow, subject, confidence) SELECT 'dig', 'r', random() * 10 ^ -floor(random() * 20) FROM generate_series(1, 300);
+CREATE FUNCTION pg_temp.packet(d hitl.decision) RETURNS jsonb LANGUAGE sql AS $$
+    SELECT jsonb_object_agg(key, value)
+    FROM (VALUES ('id', to_jsonb(d.id)), ('input', d.input), ('output', d.output), ('confidence', d.confidence::text::numeric::text::jsonb),
+                 ('reasoning', to_jsonb(d.reasoning)), ('alternatives', d.alternatives), ('context', d.context), ('question', to_jsonb(d.question))) v (key, value)
+    WHERE value IS NOT NULL
+$$;
+SELECT d.subject, count(*), count(DISTINCT hitl.packet_hash(d.id)) = count(*) AS differ,
+       count(*) FILTER (WHERE hitl.packet_hash(d.id) IS DISTINCT FROM hitl.digest(pg_temp.packet(d))) AS wrong
+FROM hitl.decision d WHERE workflow = 'dig' GROUP BY 1 ORDER BY 1;
+SELECT hitl.packet_hash(hitl.uuidv7()) IS NULL AS none, hitl.packet_hash(NULL) IS NULL AS strict;
+-- in the default partition, too, and where columns have moved
+CREATE TABLE dig_part (junk int, confidence float8, id uuid);
+ALTER TABLE dig_part DROP COLUMN junk;
+SELECT string_agg(format('ALTER TABLE dig_part ADD %I %s', attname, format_type(atttypid, atttypmod)
+                         || CASE WHEN attcollation <> 0 AND attcollation <> 100 THEN ' COLLATE "C"' ELSE '' END), '; ' ORDER BY attnum DESC) AS more
+FROM pg_attribute WHERE attrelid = 'hitl.decision'::regclass AND attnum > 0 AND NOT attisdropped AND attname NOT IN ('id', 'confidence') \gset
+:more;
+SELECT string_agg(format('ALTER TABLE dig_part ALTER %I SET NOT NULL', attname), '; ') AS more
+FROM pg_attribute WHERE attrelid = 'hitl.decision'::regclass AND attnum > 0 AND attnotnull \gset
+:more;
+ALTER TABLE hitl.decision ATTACH PARTITION dig_part FOR VALUES FROM ('00000000-0000-7000-8000-000000000000') TO ('00000000-0000-7000-8000-0000000000ff');
+INSERT INTO hitl.decision SELECT ('00000000-0000-7000-8000-00000000000' || n)::uuid, d.created_at, d.created_by, d.workflow, d.input, d.output, 0.5, d.model, d.subject, d.reasoning,
+       d.alternatives, d.context, d.signals, d.exposure, d.reversible, d.cohort, d.question, d.tags, d.parent, d.request_id, d.policy_version, d.gate_route, d.route, d.reasons, d.lane,
+       d.audit_u, d.propensity, d.challenger_route
+FROM hitl.decision d, generate_series(1, 3) n WHERE workflow = 'dig' AND subject = 'all';
+INSERT INTO hitl.decision SELECT ('00000000-0000-7000-8000-00000000010' || n)::uuid, d.created_at, d.created_by, d.workflow, d.input, d.output, 0.5, d.model, 'default', d.reasoning,
+       d.alternatives, d.context, d.signals, d.exposure, d.reversible, d.cohort, d.question, d.tags, d.parent, d.request_id, d.policy_version, d.gate_route, d.route, d.reasons, d.lane,
+       d.audit_u, d.propensity, d.challenger_route
+FROM hitl.decision d, generate_series(1, 3) n WHERE workflow = 'dig' AND subject = 'all' AND id > '01000000-0000-7000-8000-000000000000';
+SELECT d.tableoid::regclass AS partition, count(*), count(*) FILTER (WHERE hitl.packet_hash(d.id) IS DISTINCT FROM hitl.digest(pg_temp.packet(d))) AS wrong
+FROM hitl.decision d WHERE workflow = 'dig' AND id < '01000000-0000-7000-8000-000000000000' GROUP BY 1 ORDER BY 1;
+ALTER TABLE hitl.decision DETACH PARTITION dig_part;
+DROP TABLE dig_part;
+
+-- What changed: places, and what was and is there.
+SELECT n, hitl.diff(a, b)
+FROM (VALUES (1, '{"a": 1, "b": 2}'::jsonb, '{"a": 1.0, "b": 2e0}'::jsonb),
+             (2, '{"a": 1, "b": 2}', '{"a": 1, "b": 3}'),
+             (3, '{"a": 1, "b": {"c": [1, 2, {"d": null}]}}', '{"b": {"c": [1, 2, {"d": false}], "n": {"x": []}}}'),
+             (4, '[1, 2, 3, 4]', '[1, 3]'),
+             (5, '[1]', '[1, [], "x"]'),
+             (6, '{"a": []}', '{"a": {}}'),
+             (7, '1', '"1"'),
+             (8, '{"a": 1}', '[{"a": 1}]'),
+             (9, NULL, '{"a": 1}'),
+             (10, '{"a": 1}', NULL),
+             (11, NULL, NULL),
+             (12, NULL, 'null'),
+             (13, '{"a": null}', '{}'),
+             (14, '[]', '{}')) v (n, a, b) ORDER BY n;
+-- many differences are one
+SELECT n, jsonb_array_length(d) AS differences, d -> 0 -> 'path' AS path, d -> 0 ? 'from' AS "from", d -> 0 -> 'to' = b AS "to"
+FROM (SELECT n, b, hitl.diff(a, b) AS d
+      FROM generate_series(999, 1001) n, LATERAL (SELECT jsonb_agg(i) AS a, jsonb_agg(i + 1) AS b FROM generate_series(1, n) i) x) y ORDER BY n;
+SELECT n, jsonb_array_length(hitl.diff(a, b)) AS taken, jsonb_array_length(hitl.diff(b, a)) AS added
+FROM generate_series(1000, 1001) n, LATERAL (SELECT jsonb_build_array(jsonb_agg(i), 0) AS a, '[[], 0]'::jsonb AS b FROM generate_series(1, n) i) x ORDER BY n;
+SELECT n, jsonb_array_length(d) AS differences, jsonb_array_length(d -> 0 -> 'path') AS steps
+FROM (SELECT n, hitl.diff((repeat('[', n) || repeat('1,', 9) || '1' || repeat(']', n))::jsonb, (repeat('[', n) || repeat('2,', 9) || '2' || repeat(']', n))::jsonb) AS d
+      FROM unnest('{10,1000,1001,3000}'::int[]) n) x ORDER BY n;
+-- The property: the differences applied to a, in their order, give b.
+CREATE FUNCTION pg_temp.apply(a jsonb, differences jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+DECLARE
+    d    jsonb;
+    path text[];
+BEGIN
+    FOR d IN SELECT e FROM jsonb_array_elements(differences) WITH ORDINALITY AS x (e, i) ORDER BY i LOOP
+        path := ARRAY(SELECT p FROM jsonb_array_elements_text(d -> 'path') WITH ORDINALITY AS x (p, i) ORDER BY i);
+        IF cardinality(path) = 0 THEN
+            IF a IS DISTINCT FROM d -> 'from' THEN RETURN '"wrong from"'; END IF;
+            a := d -> 'to';
+        ELSE
+            IF (a #> path) IS DISTINCT FROM d -> 'from' THEN RETURN '"wrong from"'; END IF;
+            a := CASE WHEN d ? 'to' THEN jsonb_set(a, path, d -> 'to') ELSE a #- path END;
+        END IF;
+    END LOOP;
+    RETURN a;
+END
+$$;
+-- a document, somewhat changed
+CREATE FUNCTION pg_temp.change(v jsonb) RETURNS jsonb LANGUAGE plpgsql AS $$
+BEGIN
+    IF random() < 0.1 THEN
+        RETURN (pg_temp.make(1)).a;
+    ELSIF jsonb_typeof(v) = 'object' THEN
+        RETURN (SELECT coalesce(jsonb_object_agg(k, pg_temp.change(e)) FILTER (WHERE random() > 0.1), '{}') FROM jsonb_each(v) x (k, e))
+               || CASE WHEN random() < 0.3 THEN jsonb_build_object((pg_temp.make(0)).a, (pg_temp.make(1)).a::jsonb) ELSE '{}' END;
+    ELSIF jsonb_typeof(v) = 'array' THEN
+        RETURN (SELECT coalesce(jsonb_agg(pg_temp.change(e) ORDER BY i) FILTER (WHERE random() > 0.2), '[]') FROM jsonb_array_elements(v) WITH ORDINALITY x (e, i))
+               || CASE WHEN random() < 0.3 THEN jsonb_build_array((pg_temp.make(1)).a::jsonb, 1) ELSE '[]' END;
+    END IF;
+    RETURN v;
+END
+$$;
+CREATE TEMP TABLE dig_pair AS SELECT a::jsonb AS a, pg_temp.change(b::jsonb) AS b FROM dig
+UNION ALL SELECT x.a::jsonb, y.b::jsonb FROM (SELECT a, row_number() OVER (ORDER BY a) AS n FROM dig) x JOIN (SELECT b, row_number() OVER (ORDER BY b DESC) AS n FROM dig) y USING (n);
+SELECT count(*) AS pairs, count(*) FILTER (WHERE a <> b) > 1000 AS differ, count(*) FILTER (WHERE jsonb_array_length(hitl.diff(a, b)) > 3) > 100 AS much,
+       count(*) FILTER (WHERE pg_temp.apply(a, hitl.diff(a, b)) IS DISTINCT FROM b) AS wrong,
+       count(*) FILTER (WHERE pg_temp.apply(b, hitl.diff(b, a)) IS DISTINCT FROM a) AS wrong_back,
+       count(*) FILTER (WHERE (hitl.diff(a, b) = '[]') <> (a = b)) AS wrong_empty
+FROM dig_pair;
+SELECT count(*) AS documents, count(*) FILTER (WHERE hitl.diff(a::jsonb, b::jsonb) <> '[]') AS wrong FROM dig;
 
 -- In every encoding that has the letters: the same.  In LATIN1 the second key
 -- is shorter than the first, in UTF-8 it is not.

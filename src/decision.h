@@ -1,0 +1,34 @@
+/*
+ * decision.h
+ *		Reads one decision by its id.
+ */
+#ifndef HITL_DECISION_H
+#define HITL_DECISION_H
+
+#include "executor/tuptable.h"
+#include "utils/rel.h"
+#include "utils/snapshot.h"
+#include "utils/uuid.h"
+
+#include "row.h"
+
+typedef struct HitlDecision
+{
+	Relation	rel;			/* the partition that has it */
+	TupleTableSlot *slot;
+	HitlRow		row;			/* points into the slot */
+} HitlDecision;
+
+/*
+ * Finds the decision as of the snapshot; false, with nothing to close, if
+ * there is none.
+ */
+extern bool hitl_decision_open(HitlDecision *decision, const pg_uuid_t *id,
+							   Snapshot snapshot);
+extern void hitl_decision_close(HitlDecision *decision);
+
+/* another column of the row, by its name and type */
+extern Datum hitl_decision_column(const HitlDecision *decision,
+								  const char *name, Oid type, bool *isnull);
+
+#endif							/* HITL_DECISION_H */
