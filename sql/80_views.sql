@@ -18,9 +18,9 @@ LEFT JOIN LATERAL (SELECT v.outcome, v.output, v.reviewer, v.created_at
                    ORDER BY v.id DESC
                    LIMIT 1) v ON true;
 COMMENT ON VIEW hitl.outcome IS 'the final state of each decision; the latest final verdict counts';
-COMMENT ON COLUMN hitl.outcome.outcome IS 'approved, rejected, amended, or pending: nobody has decided yet, and (review, observe) the policy may not';
+COMMENT ON COLUMN hitl.outcome.outcome IS 'approved, rejected, amended, withdrawn (the application took it back), or pending: nobody has decided yet, and (review, observe) the policy may not';
 COMMENT ON COLUMN hitl.outcome.output IS 'as amended, else as proposed';
-COMMENT ON COLUMN hitl.outcome.decided_by IS 'the reviewer or lead, "clock" when nobody decided in time, or "policy"; NULL while pending';
+COMMENT ON COLUMN hitl.outcome.decided_by IS 'the reviewer or lead, the role that took it back, "clock" when nobody decided in time, or "policy"; NULL while pending';
 COMMENT ON COLUMN hitl.outcome.route IS 'auto_approve, auto_reject, review, monitor or observe';
 COMMENT ON COLUMN hitl.outcome.decided_at IS 'when the outcome came about; NULL while pending';
 
@@ -46,20 +46,24 @@ SELECT d.id, d.created_at, d.workflow, d.model, d.policy_version, d.route, d.rea
                       OR EXISTS (SELECT FROM hitl.audit_pick k WHERE k.decision = d.id))
             THEN v.outcome = 'approved' END AS correct,
        CASE WHEN v.outcome IS NULL AND d.route = 'review'
-                 AND EXISTS (SELECT FROM hitl.verdict t
-                             WHERE t.decision = d.id AND t.final AND t.action = 'timeout')
-            THEN 'timeout' ELSE v.action END AS action,
+            THEN (SELECT t.action FROM hitl.verdict t
+                  WHERE t.decision = d.id AND t.final
+                  ORDER BY t.id DESC
+                  LIMIT 1)
+            ELSE v.action END AS action,
        v.code, v.reviewer,
        CASE WHEN v.outcome IS NOT NULL
-            THEN (SELECT sum(t.seconds) FROM hitl.verdict t WHERE t.decision = d.id) END AS seconds,
+            THEN (SELECT sum(t.seconds) FROM hitl.verdict t
+                  WHERE t.decision = d.id AND t.kind IS DISTINCT FROM 'gold') END AS seconds,
        CASE WHEN v.outcome IS NOT NULL
             THEN (SELECT min(t.created_at) FROM hitl.verdict t
-                  WHERE t.decision = d.id AND t.final AND t.action <> 'timeout') END AS labelled_at,
+                  WHERE t.decision = d.id AND t.final
+                    AND t.action NOT IN ('timeout', 'withdraw')) END AS labelled_at,
        v.outcome, d.subject, d.gate_route, d.challenger_route
 FROM hitl.decision d
 LEFT JOIN LATERAL (SELECT v.action, v.outcome, v.code, v.reviewer
                    FROM hitl.verdict v
-                   WHERE v.decision = d.id AND v.final AND v.action <> 'timeout'
+                   WHERE v.decision = d.id AND v.final AND v.action NOT IN ('timeout', 'withdraw')
                    ORDER BY v.id DESC
                    LIMIT 1) v ON true;
 COMMENT ON VIEW hitl.label IS 'each decision with what people found: the ground of every rate';
@@ -68,7 +72,7 @@ COMMENT ON COLUMN hitl.label.reasons IS 'everything that fired: array of {trigge
 COMMENT ON COLUMN hitl.label.correct IS 'whether the proposal was right; NULL: nobody looked, or somebody who was not asked to, which says nothing about the others';
 COMMENT ON COLUMN hitl.label.propensity IS 'probability with which somebody was to look, by the lottery of the gate or any later draw; a label weighs 1/propensity';
 COMMENT ON COLUMN hitl.label.route IS 'auto_approve, auto_reject, review, monitor or observe';
-COMMENT ON COLUMN hitl.label.action IS 'of the latest final verdict of a person: approve, reject, amend, veto or correct; timeout: time decided, and nobody since';
+COMMENT ON COLUMN hitl.label.action IS 'of the latest final verdict of a person: approve, reject, amend, veto or correct; timeout: time decided, and nobody since; withdraw: the application took it back';
 COMMENT ON COLUMN hitl.label.seconds IS 'from claim to verdict, of all its verdicts; NULL: nobody had claimed it';
 COMMENT ON COLUMN hitl.label.labelled_at IS 'when the first verdict of a person was given';
 COMMENT ON COLUMN hitl.label.outcome IS 'of the person''s verdict: approved, rejected or amended; NULL: there is none';
@@ -324,10 +328,19 @@ AS $$
                CASE e.kind
                    WHEN 'veto_window_over' THEN format('%s: the time for a veto was over.', e.created_at)
                    WHEN 'escalated' THEN
-                       format('%s: the deadline for the %s passed; step %s of its SLA: queue "%s", tier %s, lane %s%s.',
+                       CASE WHEN e.detail ? 'clock' THEN format('%s: the deadline for the %s passed; step %s of its SLA: queue "%s", tier %s, lane %s%s.',
                               e.created_at, replace(e.detail ->> 'clock', '_', ' '), e.detail ->> 'step',
                               e.detail ->> 'to_queue', e.detail ->> 'tier', e.detail ->> 'lane',
                               ', new deadline ' || (e.detail ->> 'new_due_at'))
+                       ELSE format('%s: handed on (%s): queue "%s", tier %s, lane %s%s.', e.created_at,
+                                   e.detail ->> 'why', e.detail ->> 'to_queue', e.detail ->> 'tier',
+                                   e.detail ->> 'lane', ', stage ' || (e.detail ->> 'stage')) END
+                   WHEN 'nobody_eligible' THEN
+                       format('%s: nobody could take its task in queue "%s"%s.', e.created_at,
+                              e.detail ->> 'from_queue', '; moved to queue "' || (e.detail ->> 'to_queue') || '"')
+                   WHEN 'asked' THEN format('%s: "%s" asked: %s.', e.created_at, e.actor, e.detail ->> 'question')
+                   WHEN 'answered' THEN format('%s: "%s" answered: %s.', e.created_at, e.actor, e.detail ->> 'answer')
+                   WHEN 'reassigned' THEN format('%s: given to "%s" by "%s".', e.created_at, e.detail ->> 'to', e.actor)
                    WHEN 'sla_breached' THEN
                        format('%s: the deadline for the %s passed, and no step of its SLA was left.',
                               e.created_at, replace(e.detail ->> 'clock', '_', ' '))
@@ -349,10 +362,20 @@ AS $$
                           WHEN 'timeout' THEN format('%s by the policy', v.outcome)
                           WHEN 'veto' THEN format('vetoed by "%s"', v.reviewer)
                           WHEN 'correct' THEN format('corrected by "%s", now %s', v.reviewer, v.outcome)
-                          ELSE format('%s by "%s"%s%s', v.outcome, v.reviewer,
+                          WHEN 'withdraw' THEN format('taken back by "%s"', v.reviewer)
+                          WHEN 'escalate' THEN format('handed on by "%s"', v.reviewer)
+                          ELSE format('%s by "%s"%s%s',
+                                      coalesce(v.outcome,
+                                               CASE v.action WHEN 'approve' THEN 'found right'
+                                                             WHEN 'amend' THEN 'found to need a change'
+                                                             ELSE 'found wrong' END),
+                                      v.reviewer,
                                       ' after ' || round(v.seconds::numeric, 1) || ' s',
-                                      CASE v.kind WHEN 'audit' THEN ' in an audit' END) END,
-                      ' (' || nullif(concat_ws(', ', v.code, 'asserted by "' || v.asserted_by || '"'), '') || ')',
+                                      CASE v.kind WHEN 'audit' THEN ' in an audit'
+                                                  WHEN 'overlap' THEN ' in an independent look'
+                                                  WHEN 'gold' THEN ' as a test of the reviewer' END) END,
+                      ' (' || nullif(concat_ws(', ', v.code, 'for "' || v.on_behalf_of || '"',
+                                               'asserted by "' || v.asserted_by || '"'), '') || ')',
                       ': ' || v.note)
         FROM hitl.verdict v WHERE v.decision = explain.decision
       UNION ALL
@@ -360,6 +383,7 @@ AS $$
                CASE WHEN t.holder IS NOT NULL THEN format('"%s" holds it until %s.', t.holder, t.lease_until)
                     WHEN t.kind = 'audit' THEN format('Its audit waits in queue "%s".', t.queue)
                     WHEN t.kind = 'monitor' THEN format('It can be looked at in queue "%s".', t.queue)
+                    WHEN t.kind = 'confirm' THEN format('It waits for one more person in queue "%s".', t.queue)
                     ELSE format('It waits in queue "%s".', t.queue) END
         FROM hitl.task t WHERE t.decision = explain.decision
     ) AS story
