@@ -14,31 +14,14 @@
 
 #include <math.h>
 
-#include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/float.h"
 #include "utils/fmgroids.h"
 #include "utils/fmgrprotos.h"
-#include "utils/snapmgr.h"
 
-#include "cache.h"
 #include "eligible.h"
 #include "task.h"
 #include "worker.h"
-
-static HitlQuery last_claim_query = {
-	.text =
-	"SELECT kind, detail OPERATOR(pg_catalog.->>) 'holder', created_at"
-	"  FROM hitl.event"
-	" WHERE decision OPERATOR(pg_catalog.=) $1"
-	"   AND task OPERATOR(pg_catalog.=) $2"
-	"   AND kind OPERATOR(pg_catalog.=)"
-	"       ANY ('{claimed,released,lease_expired}'::pg_catalog.text[])"
-	" ORDER BY id DESC LIMIT 1",
-	.nargs = 2,
-	.argtypes = {UUIDOID, INT8OID}
-};
 
 const char *
 hitl_kind_name(HitlKind kind)
@@ -555,64 +538,4 @@ hitl_task_is_mine(const HitlTask *task, const HitlActor *actor,
 	return task->held &&
 		strcmp(NameStr(task->holder), NameStr(actor->reviewer->name)) == 0 &&
 		(lease == NULL || *lease == task->lease);
-}
-
-pg_noreturn static void
-raise_lease_over(int64 id, TimestampTz lease_until)
-{
-	ereport(ERROR,
-			(errcode(ERRCODE_HITL_LEASE_OVER),
-			 errmsg("the lease on task " INT64_FORMAT " is over", id),
-			 errdetail("It ended at %s.", timestamptz_to_str(lease_until)),
-			 errhint("Claim again; the task may have gone to somebody else.")));
-}
-
-/*
- * Whether the last claim of an open task was this reviewer's and ran out.
- */
-static bool
-lease_ran_out(const HitlTask *task, const HitlActor *actor, TimestampTz *when)
-{
-	HitlSpi		spi;
-	Datum		args[2];
-	bool		isnull;
-	bool		result = false;
-
-	args[0] = UUIDPGetDatum(&task->decision);
-	args[1] = Int64GetDatum(task->id);
-	hitl_spi_begin(&spi);
-	hitl_spi_run(&last_claim_query, args, GetLatestSnapshot(), 1);
-	if (SPI_processed > 0)
-	{
-		char	   *kind = TextDatumGetCString(hitl_spi_value(0, 1, &isnull));
-		Datum		holder = hitl_spi_value(0, 2, &isnull);
-
-		result = strcmp(kind, "lease_expired") == 0 && !isnull &&
-			strcmp(TextDatumGetCString(holder),
-				   NameStr(actor->reviewer->name)) == 0;
-		*when = DatumGetTimestampTz(hitl_spi_value(0, 3, &isnull));
-	}
-	hitl_spi_end(&spi);
-	return result;
-}
-
-void
-hitl_not_holder(int64 id, const HitlTask *found, const HitlActor *actor)
-{
-	TimestampTz ended;
-
-	if (found && !found->held && lease_ran_out(found, actor, &ended))
-		raise_lease_over(id, ended);
-	ereport(ERROR,
-			(errcode(ERRCODE_HITL_NOT_HOLDER),
-			 errmsg("reviewer \"%s\" does not hold task " INT64_FORMAT,
-					NameStr(actor->reviewer->name), id),
-			 errhint("Claim tasks by SELECT * FROM hitl.claim().")));
-}
-
-void
-hitl_lease_check(const HitlTask *task, TimestampTz now)
-{
-	if (now >= task->lease_until)
-		raise_lease_over(task->id, task->lease_until);
 }
