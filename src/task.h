@@ -125,7 +125,8 @@ typedef enum HitlOutcome
 typedef struct HitlMove
 {
 	NameData	queue;			/* empty: stays */
-	int16		lane;			/* -1: as before */
+	bool		has_lane;		/* false: as before */
+	int16		lane;
 	int32		tier;			/* 0: as before */
 	char	   *stage;			/* NULL: as before */
 } HitlMove;

@@ -185,7 +185,7 @@ move(HitlTask *task, const HitlMove *to, HitlJson *json)
 {
 	if (NameStr(to->queue)[0] != '\0')
 		task->queue = to->queue;
-	if (to->lane >= 0)
+	if (to->has_lane)
 		task->lane = to->lane;
 	if (to->tier > 0)
 		task->tier = to->tier;
