@@ -17,30 +17,32 @@ COMMENT ON FUNCTION hitl.claim(int, text[], text)
 
 CREATE FUNCTION hitl.approve(
     task bigint, note text DEFAULT NULL, reviewer text DEFAULT NULL,
-    lease bigint DEFAULT NULL)
+    lease bigint DEFAULT NULL, scores jsonb DEFAULT NULL)
 RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'hitl_approve';
-COMMENT ON FUNCTION hitl.approve(bigint, text, text, bigint)
-    IS 'the proposal is right; returns the outcome; ZH001 when not the holder, ZH002 when the lease is over, ZH003 when decided already';
+COMMENT ON FUNCTION hitl.approve(bigint, text, text, bigint, jsonb)
+    IS 'the proposal is right; scores by the rubric of the policy, {criterion: score}; returns the outcome, NULL while more persons are needed; ZH001 when not the holder, ZH002 when the lease is over, ZH003 when decided already, ZH005 for one''s own decision or a second vote, ZH007 when the decision is not what was shown, 28000 when the policy demands another login, 55000 when it is judged first (see judge), 22023 for scores that are not of the rubric';
 
 CREATE FUNCTION hitl.reject(
     task bigint, code text, note text, reviewer text DEFAULT NULL,
-    lease bigint DEFAULT NULL)
+    lease bigint DEFAULT NULL, explanation text DEFAULT NULL,
+    scores jsonb DEFAULT NULL)
 RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'hitl_reject';
-COMMENT ON FUNCTION hitl.reject(bigint, text, text, text, bigint)
-    IS 'the proposal is wrong, for a reason from hitl.decision_code, with a note; returns the outcome; errors as approve, and 22023 without code or note';
+COMMENT ON FUNCTION hitl.reject(bigint, text, text, text, bigint, text, jsonb)
+    IS 'the proposal is wrong, for a reason from hitl.decision_code, with a note; explanation: why, in plain words, for the person whom it affects; returns the outcome, NULL while more persons are needed; errors as approve, and 22023 without code or note, or without an explanation where the policy demands one';
 
 CREATE FUNCTION hitl.amend(
     task bigint, output jsonb, code text, note text,
-    reviewer text DEFAULT NULL, lease bigint DEFAULT NULL)
+    reviewer text DEFAULT NULL, lease bigint DEFAULT NULL,
+    explanation text DEFAULT NULL, scores jsonb DEFAULT NULL)
 RETURNS text
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'hitl_amend';
-COMMENT ON FUNCTION hitl.amend(bigint, jsonb, text, text, text, bigint)
-    IS 'the proposal is wrong and this output is right; both are kept; returns the outcome; errors as reject, and 22023 when the output is the proposed one';
+COMMENT ON FUNCTION hitl.amend(bigint, jsonb, text, text, text, bigint, text, jsonb)
+    IS 'the proposal is wrong and this output is right; both are kept, and what differs (see diff); returns the outcome, NULL while more persons are needed; errors as reject, and 22023 when the output is the proposed one';
 
 CREATE FUNCTION hitl.release(
     task bigint, reviewer text DEFAULT NULL, lease bigint DEFAULT NULL)

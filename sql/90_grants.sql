@@ -33,9 +33,9 @@ GRANT EXECUTE ON FUNCTION hitl.uuidv7(), hitl.actor(), hitl.find_request(text, t
 -- Reviewers, and those who act for them.
 GRANT EXECUTE ON FUNCTION
     hitl.claim(int, text[], text),
-    hitl.approve(bigint, text, text, bigint),
-    hitl.reject(bigint, text, text, text, bigint),
-    hitl.amend(bigint, jsonb, text, text, text, bigint),
+    hitl.approve(bigint, text, text, bigint, jsonb),
+    hitl.reject(bigint, text, text, text, bigint, text, jsonb),
+    hitl.amend(bigint, jsonb, text, text, text, bigint, text, jsonb),
     hitl.release(bigint, text, bigint)
     TO hitl_reviewer, hitl_delegate;
 GRANT EXECUTE ON FUNCTION

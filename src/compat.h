@@ -65,6 +65,11 @@ hitl_local_xid(void)
 #endif
 }
 
+/* 16: how the client has logged in is known for the whole session */
+#if PG_VERSION_NUM >= 160000
+#define HITL_SERVER_KNOWS_LOGIN
+#endif
+
 /* 18: index scans count themselves if asked */
 static inline IndexScanDesc
 hitl_index_beginscan(Relation table, Relation index, Snapshot snapshot,

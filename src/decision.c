@@ -1,6 +1,6 @@
 /*
  * decision.c
- *		Reads one decision by its id.
+ *		Reads or locks one decision by its id.
  *
  * Each claim and each verdict reads the decision.  Through SQL that costs a
  * lock and a look at every partition; the id tells which one has it, and the
@@ -17,8 +17,10 @@
 #include "catalog/pg_am.h"
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
+#include "miscadmin.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
+#include "storage/lock.h"
 #include "utils/fmgroids.h"
 #include "utils/partcache.h"
 
@@ -197,4 +199,16 @@ hitl_decision_column(const HitlDecision *decision, const char *name, Oid type,
 
 	*isnull = attnum == 0 || decision->slot->tts_isnull[attnum - 1];
 	return *isnull ? (Datum) 0 : decision->slot->tts_values[attnum - 1];
+}
+
+void
+hitl_decision_lock(const pg_uuid_t *id)
+{
+	LOCKTAG		tag;
+	uint32		half[2];
+
+	memcpy(half, id->data + UUID_LEN - sizeof(half), sizeof(half));
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, half[0], half[1],
+						 HITL_LOCK_DECISION);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }

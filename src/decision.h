@@ -1,6 +1,6 @@
 /*
  * decision.h
- *		Reads one decision by its id.
+ *		Reads or locks one decision by its id.
  */
 #ifndef HITL_DECISION_H
 #define HITL_DECISION_H
@@ -30,5 +30,11 @@ extern void hitl_decision_close(HitlDecision *decision);
 /* another column of the row, by its name and type */
 extern Datum hitl_decision_column(const HitlDecision *decision,
 								  const char *name, Oid type, bool *isnull);
+
+/*
+ * Keeps others from what concerns the decision as a whole, to the end of the
+ * transaction.  Taken before any row is written (see src/README.md).
+ */
+extern void hitl_decision_lock(const pg_uuid_t *id);
 
 #endif							/* HITL_DECISION_H */

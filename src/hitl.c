@@ -7,6 +7,7 @@
 #include "fmgr.h"
 #include "utils/guc.h"
 
+#include "login.h"
 #include "rule.h"
 #include "stamp.h"
 #include "worker.h"
@@ -21,5 +22,6 @@ _PG_init(void)
 	hitl_worker_init();
 	hitl_stamp_init();
 	hitl_rule_init();
+	hitl_login_init();
 	MarkGUCPrefixReserved("hitl");
 }

@@ -139,7 +139,8 @@ hitl_record_verdict(HitlDesk *desk, const HitlTask *task, bool with_task,
 	Datum		v[VERDICT_NATTS];
 	bool		n[VERDICT_NATTS] = {0};
 	NameData	login;
-	TimestampTz now = GetCurrentTimestamp();
+	TimestampTz now = transition->won ? transition->now :
+		GetCurrentTimestamp();
 
 	/* the row is ours now; getting it may have taken until the lease ended */
 	if (by_holder)

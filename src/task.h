@@ -165,6 +165,7 @@ typedef struct HitlTransition
 	Jsonb	   *scores;
 	const char *login_method;	/* NULL: not known */
 	int64		like_task;		/* 0: judged by itself */
+	bool		won;			/* nobody was at the row when now was read */
 } HitlTransition;
 
 /* the tables that transitions write; the records are opened when needed */

@@ -3,15 +3,21 @@
  *		Approve, reject, amend: the only way out of the queue.
  *
  * A verdict counts only from the holder, with the token of the live claim if
- * one is given, and before the lease ends by the database's clock.  All that
- * is looked at on the row version that the delete then removes; if the row
- * has changed meanwhile, it is looked at again.
+ * one is given, before the lease ends by the database's clock, and for what
+ * was shown at the claim.  All that is looked at on the row version that the
+ * transition then removes or changes; if the row has changed meanwhile, it is
+ * looked at again.
+ *
+ * Nothing is written before all that can be refused has been looked at, so a
+ * refusal leaves nothing behind (see refusal.c).  That holds for the lease too:
+ * the row is won at once, or waited for before the clock is read.
  *
  * The same verdict given twice (a double click, a retry after a lost answer)
  * gets the first answer again; a different one is refused.
  */
 #include "hitl.h"
 
+#include "access/tableam.h"
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
@@ -21,120 +27,65 @@
 #include "utils/snapmgr.h"
 
 #include "cache.h"
+#include "decision.h"
+#include "demand.h"
+#include "diff.h"
+#include "digest.h"
 #include "people.h"
 #include "policy.h"
 #include "task.h"
 #include "text.h"
 #include "verdict.h"
+#include "votes.h"
 
-/* longest note, in bytes: a note is read by people */
+/* longest note or explanation, in bytes: it is read by people */
 #define MAX_NOTE	65536
 
 PG_FUNCTION_INFO_V1(hitl_approve);
 PG_FUNCTION_INFO_V1(hitl_reject);
 PG_FUNCTION_INFO_V1(hitl_amend);
 
-/* a verdict as its caller gives it */
-typedef struct Given
-{
-	HitlAction	action;
-	int64		task;
-	Jsonb	   *output;
-	text	   *code;
-	text	   *note;
-	text	   *reviewer;
-	const int64 *lease;			/* NULL: not given */
-} Given;
-
+/* the latest verdict on a task, of this reviewer if there is one */
 static HitlQuery earlier_query = {
 	.text =
-	"SELECT reviewer, action, output, code, note, lease, outcome, queue"
+	"SELECT reviewer, action, output, code, note, lease, outcome, queue,"
+	"       explanation, scores"
 	"  FROM hitl.verdict WHERE task OPERATOR(pg_catalog.=) $1"
-	" ORDER BY id DESC LIMIT 1",
+	" ORDER BY (reviewer OPERATOR(pg_catalog.=) $2) DESC, id DESC LIMIT 1",
+	.nargs = 2,
+	.argtypes = {INT8OID, TEXTOID}
+};
+
+/* the columns of earlier_query */
+enum
+{
+	COL_REVIEWER = 1, COL_ACTION, COL_OUTPUT, COL_CODE, COL_NOTE, COL_LEASE,
+	COL_OUTCOME, COL_QUEUE, COL_EXPLANATION, COL_SCORES
+};
+
+/* a copy of a review that ended with another */
+static HitlQuery closed_query = {
+	.text =
+	"SELECT detail OPERATOR(pg_catalog.->>) 'queue',"
+	"       detail OPERATOR(pg_catalog.->>) 'holder'"
+	"  FROM hitl.event WHERE task OPERATOR(pg_catalog.=) $1"
+	"   AND kind OPERATOR(pg_catalog.=) 'copy_closed' LIMIT 1",
 	.nargs = 1,
 	.argtypes = {INT8OID}
 };
 
-static HitlQuery output_query = {
+static HitlQuery gold_query = {
 	.text =
-	"SELECT output FROM hitl.decision WHERE id OPERATOR(pg_catalog.=) $1",
-	.nargs = 1,
-	.argtypes = {UUIDOID}
+	"SELECT hitl.gold_pause($1, $2)",
+	.nargs = 2,
+	.argtypes = {TEXTOID, TEXTOID}
 };
 
-static bool
-is_blank(text *value)
+bool
+hitl_is_blank(text *value)
 {
 	return value == NULL ||
 		hitl_only_spaces(VARDATA_ANY(value), VARSIZE_ANY_EXHDR(value));
-}
-
-void
-hitl_check_code(HitlAction action, text *given, const HitlWorkflow *workflow)
-{
-	Datum	   *elems;
-	int			nelems;
-	StringInfoData list;
-	char	   *code;
-
-	if (is_blank(given))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("verdict \"%s\" needs a decision code",
-						hitl_action_name(action)),
-				 errhint("The codes are in the packet and in hitl.decision_code.")));
-	code = text_to_cstring(given);
-	initStringInfo(&list);
-	if (workflow != NULL)
-	{
-		deconstruct_array(DatumGetArrayTypeP(workflow->codes), TEXTOID, -1,
-						  false, TYPALIGN_INT, &elems, NULL, &nelems);
-		for (int i = 0; i < nelems; i++)
-		{
-			char	   *known = TextDatumGetCString(elems[i]);
-
-			if (strcmp(known, code) == 0)
-				return;
-			appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", known);
-		}
-	}
-	ereport(ERROR,
-			(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			 errmsg("decision code \"%s\" does not exist", hitl_clip(code)),
-			 errhint("Use one of: %s.", list.data)));
-}
-
-void
-hitl_check_note(HitlAction action, text *note, bool needed)
-{
-	if (note && VARSIZE_ANY_EXHDR(note) > MAX_NOTE)
-		ereport(ERROR,
-				(errcode(ERRCODE_STRING_DATA_RIGHT_TRUNCATION),
-				 errmsg("the note has %zu bytes",
-						(size_t) VARSIZE_ANY_EXHDR(note)),
-				 errhint("A note has at most %d bytes.", MAX_NOTE)));
-	if (needed && is_blank(note))
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("verdict \"%s\" needs a note",
-						hitl_action_name(action)),
-				 errhint("Say in a few words what is wrong.")));
-}
-
-/*
- * What can be said of the arguments alone.
- */
-static void
-check_given(const Given *given)
-{
-	if (given->action != HITL_APPROVE && is_blank(given->code))
-		hitl_check_code(given->action, given->code, NULL);
-	hitl_check_note(given->action, given->note, given->action != HITL_APPROVE);
-	if (given->action == HITL_AMEND && given->output == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				 errmsg("verdict \"amend\" needs an output"),
-				 errhint("Give what the output should have been.")));
 }
 
 bool
@@ -147,82 +98,289 @@ hitl_same_json(Jsonb *a, Jsonb *b)
 }
 
 /*
- * The task is not there.  Returns the outcome if this very verdict was given
- * before; otherwise raises what is due.  Whoever has no business with the
- * queue hears the same as for a task that never was.
+ * What is given
  */
-static text *
-answer_again(const Given *given, const HitlActor *actor)
+
+static bool
+check_code(HitlRefusal *refusal, HitlAction action, text *given,
+		   const HitlWorkflow *workflow)
 {
-	HitlSpi		spi;
-	Datum		arg = Int64GetDatum(given->task);
-	MemoryContext context = CurrentMemoryContext;
-	Datum		v[8];
-	bool		n[8];
-	char	   *outcome;
-	bool		mine;
+	Datum	   *elems;
+	int			nelems;
+	StringInfoData list;
+	char	   *code;
 
-	hitl_spi_begin(&spi);
-	hitl_spi_run(&earlier_query, &arg, GetLatestSnapshot(), 1);
-	if (SPI_processed == 0)
-		hitl_not_holder(given->task, NULL, actor);
-	for (int i = 0; i < 8; i++)
-		v[i] = hitl_spi_value(0, i + 1, &n[i]);
+	if (hitl_is_blank(given))
+		return hitl_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
+						   "The codes are in the packet and in hitl.decision_code.",
+						   "verdict \"%s\" needs a decision code",
+						   hitl_action_name(action));
+	code = text_to_cstring(given);
+	initStringInfo(&list);
+	if (workflow != NULL)
+	{
+		deconstruct_array(DatumGetArrayTypeP(workflow->codes), TEXTOID, -1,
+						  false, TYPALIGN_INT, &elems, NULL, &nelems);
+		for (int i = 0; i < nelems; i++)
+		{
+			char	   *known = TextDatumGetCString(elems[i]);
 
-	mine = strcmp(TextDatumGetCString(v[0]), NameStr(actor->reviewer->name)) == 0;
-	if (!mine && !hitl_is_member(actor->reviewer, TextDatumGetCString(v[7])))
-		hitl_not_holder(given->task, NULL, actor);
-	if (!mine ||
-		strcmp(TextDatumGetCString(v[1]), hitl_action_name(given->action)) != 0 ||
-		!hitl_same_json(n[2] ? NULL : DatumGetJsonbP(v[2]), given->output) ||
-		!hitl_same_text(n[3] ? NULL : DatumGetTextPP(v[3]), given->code) ||
-		!hitl_same_text(n[4] ? NULL : DatumGetTextPP(v[4]), given->note) ||
-		(given->lease && *given->lease != DatumGetInt64(v[5])))
-		ereport(ERROR,
-				(errcode(ERRCODE_HITL_ALREADY_DECIDED),
-				 errmsg("task " INT64_FORMAT " is decided already",
-						given->task)));
-	outcome = MemoryContextStrdup(context, TextDatumGetCString(v[6]));
-	hitl_spi_end(&spi);
-	return cstring_to_text(outcome);
+			if (strcmp(known, code) == 0)
+				return true;
+			appendStringInfo(&list, "%s%s", i > 0 ? ", " : "", known);
+		}
+	}
+	return hitl_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
+					   psprintf("Use one of: %s.", list.data),
+					   "decision code \"%s\" does not exist", hitl_clip(code));
+}
+
+void
+hitl_check_code(HitlAction action, text *given, const HitlWorkflow *workflow)
+{
+	(void) check_code(NULL, action, given, workflow);
+}
+
+static bool
+check_length(HitlRefusal *refusal, const char *what, text *given)
+{
+	if (given == NULL || VARSIZE_ANY_EXHDR(given) <= MAX_NOTE)
+		return true;
+	return hitl_refuse(refusal, ERRCODE_STRING_DATA_RIGHT_TRUNCATION, NULL,
+					   psprintf("A note has at most %d bytes.", MAX_NOTE),
+					   "the %s has %zu bytes", what,
+					   (size_t) VARSIZE_ANY_EXHDR(given));
+}
+
+static bool
+check_note(HitlRefusal *refusal, HitlAction action, text *note, bool needed)
+{
+	if (!check_length(refusal, "note", note))
+		return false;
+	return !needed || !hitl_is_blank(note) ||
+		hitl_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
+					"Say in a few words what is wrong.",
+					"verdict \"%s\" needs a note", hitl_action_name(action));
+}
+
+void
+hitl_check_note(HitlAction action, text *note, bool needed)
+{
+	(void) check_note(NULL, action, note, needed);
 }
 
 /*
- * An amendment that changes nothing is an approval, and would count as an
- * error of the AI.
+ * What can be said of the arguments alone.
  */
-static void
-check_amendment(const Given *given, const HitlTask *task)
+static bool
+check_given(HitlRefusal *refusal, const HitlGiven *given)
 {
-	HitlSpi		spi;
-	Datum		arg = UUIDPGetDatum(&task->decision);
-	Datum		output;
-	bool		isnull;
-
-	hitl_spi_begin(&spi);
-	hitl_spi_run(&output_query, &arg, GetLatestSnapshot(), 1);
-	if (SPI_processed > 0)
-	{
-		output = hitl_spi_value(0, 1, &isnull);
-		if (!isnull && hitl_same_json(DatumGetJsonbP(output), given->output))
-			ereport(ERROR,
-					(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-					 errmsg("the amended output of task " INT64_FORMAT " is the proposed one",
-							task->id),
-					 errhint("Approve the task instead.")));
-	}
-	hitl_spi_end(&spi);
+	if (given->action != HITL_APPROVE && hitl_is_blank(given->code))
+		return check_code(refusal, given->action, given->code, NULL);
+	if (!check_note(refusal, given->action, given->note,
+					given->action != HITL_APPROVE) ||
+		!check_length(refusal, "explanation", given->explanation))
+		return false;
+	return given->action != HITL_AMEND || given->output != NULL ||
+		hitl_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
+					"Give what the output should have been.",
+					"verdict \"amend\" needs an output");
 }
 
-static void
-check_person(const HitlActor *actor, const HitlTask *task)
+/*
+ * Repetitions
+ */
+
+static text *
+earlier_text(int number)
 {
-	if (hitl_task_is_own(task, actor))
-		ereport(ERROR,
-				(errcode(ERRCODE_HITL_SELF_REVIEW),
-				 errmsg("who acts for reviewer \"%s\" submitted the decision of task " INT64_FORMAT,
-						NameStr(actor->reviewer->name), task->id),
-				 errhint("Release it to somebody else.")));
+	bool		isnull;
+	Datum		value = hitl_spi_value(0, number, &isnull);
+
+	return isnull ? NULL : DatumGetTextPP(value);
+}
+
+static Jsonb *
+earlier_json(int number)
+{
+	bool		isnull;
+	Datum		value = hitl_spi_value(0, number, &isnull);
+
+	return isnull ? NULL : DatumGetJsonbP(value);
+}
+
+/* whether the earlier verdict is this very one */
+static bool
+is_same(const HitlGiven *given)
+{
+	bool		isnull;
+	Datum		lease = hitl_spi_value(0, COL_LEASE, &isnull);
+
+	return strcmp(hitl_spi_string(0, COL_ACTION),
+				  hitl_action_name(given->action)) == 0 &&
+		hitl_same_json(earlier_json(COL_OUTPUT), given->output) &&
+		hitl_same_text(earlier_text(COL_CODE), given->code) &&
+		hitl_same_text(earlier_text(COL_NOTE), given->note) &&
+		hitl_same_text(earlier_text(COL_EXPLANATION), given->explanation) &&
+		hitl_same_json(earlier_json(COL_SCORES), given->scores) &&
+		(!given->has_lease || (!isnull && given->lease == DatumGetInt64(lease)));
+}
+
+static bool
+refuse_decided(HitlRefusal *refusal, int64 task)
+{
+	return hitl_refuse(refusal, ERRCODE_HITL_ALREADY_DECIDED, NULL, NULL,
+					   "task " INT64_FORMAT " is decided already", task);
+}
+
+/*
+ * Whether the task ended as a copy with which this reviewer had to do.
+ */
+static bool
+was_closed(const HitlGiven *given, const HitlActor *actor)
+{
+	Datum		arg = Int64GetDatum(given->task);
+	char	   *queue;
+	char	   *holder;
+
+	hitl_spi_run(&closed_query, &arg, GetLatestSnapshot(), 1);
+	if (SPI_processed == 0)
+		return false;
+	queue = hitl_spi_string(0, 1);
+	holder = hitl_spi_string(0, 2);
+	return (holder && strcmp(holder, NameStr(actor->reviewer->name)) == 0) ||
+		(queue && hitl_is_member(actor->reviewer, queue));
+}
+
+/*
+ * The reviewer does not hold the task (found; NULL: it is not there).
+ * Succeeds if they gave this very verdict before; otherwise refuses by what is
+ * due.  Whoever has no business with the queue hears the same as for a task
+ * that never was.
+ */
+static bool
+answer_again(HitlRefusal *refusal, const HitlGiven *given,
+			 const HitlActor *actor, const HitlTask *found,
+			 const char **outcome)
+{
+	MemoryContext context = CurrentMemoryContext;
+	const char *reviewer = NameStr(actor->reviewer->name);
+	HitlSpi		spi;
+	Datum		args[2];
+	bool		mine;
+	bool		theirs;
+	bool		same;
+
+	args[0] = Int64GetDatum(given->task);
+	args[1] = CStringGetTextDatum(reviewer);
+	hitl_spi_begin(&spi);
+	hitl_spi_run(&earlier_query, args, GetLatestSnapshot(), 1);
+	MemoryContextSwitchTo(context);
+	mine = SPI_processed > 0 &&
+		strcmp(hitl_spi_string(0, COL_REVIEWER), reviewer) == 0;
+	/* what they have only handed on, they may not judge any more */
+	if (found && mine && strcmp(hitl_spi_string(0, COL_ACTION),
+								hitl_action_name(HITL_ESCALATE)) == 0)
+		mine = false;
+	same = mine && is_same(given);
+	if (same)
+		*outcome = hitl_spi_string(0, COL_OUTCOME);
+	if (found)
+		theirs = false;
+	else if (SPI_processed > 0)
+		theirs = hitl_is_member(actor->reviewer, hitl_spi_string(0, COL_QUEUE));
+	else
+		theirs = was_closed(given, actor);
+	hitl_spi_end(&spi);
+
+	if (same)
+		return true;
+	if (found && mine)
+		return hitl_refuse(refusal, ERRCODE_HITL_ALREADY_DECIDED, NULL, NULL,
+						   "reviewer \"%s\" has judged task " INT64_FORMAT " already",
+						   reviewer, given->task);
+	if (mine || theirs)
+		return refuse_decided(refusal, given->task);
+	return hitl_check_holder(refusal, given->task, found, actor,
+							 given->has_lease ? &given->lease : NULL,
+							 DT_NOEND);
+}
+
+/*
+ * What the verdict is on
+ */
+
+static bool
+check_person(HitlRefusal *refusal, const HitlActor *actor,
+			 const HitlTask *task)
+{
+	const HitlReviewer *absent = NULL;
+	bool		own = hitl_task_is_own(task, actor);
+
+	if (!own && NameStr(task->on_behalf_of)[0] != '\0')
+		absent = hitl_reviewer(NameStr(task->on_behalf_of));
+	if (absent)
+	{
+		HitlActor	other = hitl_actor_of(absent);
+
+		own = hitl_task_is_own(task, &other);
+	}
+	if (own)
+		return hitl_refuse(refusal, ERRCODE_HITL_SELF_REVIEW, NULL,
+						   "Release it to somebody else.",
+						   "who acts for reviewer \"%s\" submitted the decision of task " INT64_FORMAT,
+						   NameStr(actor->reviewer->name), task->id);
+	if (task->excluded &&
+		hitl_names_has(task->excluded, NameStr(actor->reviewer->name)))
+		return hitl_refuse(refusal, ERRCODE_HITL_SELF_REVIEW, NULL,
+						   "Release it to somebody else.",
+						   "reviewer \"%s\" has judged or handed on task " INT64_FORMAT " before",
+						   NameStr(actor->reviewer->name), task->id);
+	return true;
+}
+
+/*
+ * What was shown must still be there.  An amendment that changes nothing is
+ * an approval, and would count as an error of the AI.
+ */
+static bool
+check_packet(HitlRefusal *refusal, const HitlGiven *given,
+			 const HitlTask *task, HitlTransition *transition)
+{
+	Snapshot	snapshot;
+	HitlDecision decision;
+	Jsonb	   *proposed = NULL;
+	bytea	   *hash = NULL;
+
+	if (task->packet_hash == NULL && given->action != HITL_AMEND)
+		return true;
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	if (hitl_decision_open(&decision, &task->decision, snapshot))
+	{
+		hash = hitl_packet_hash_of(&decision.row);
+		if (given->action == HITL_AMEND &&
+			!decision.row.isnull[HITL_KEY_OUTPUT])
+			proposed = DatumGetJsonbPCopy(decision.row.value[HITL_KEY_OUTPUT]);
+		hitl_decision_close(&decision);
+	}
+	UnregisterSnapshot(snapshot);
+
+	if (task->packet_hash &&
+		(hash == NULL || VARSIZE_ANY(hash) != VARSIZE_ANY(task->packet_hash) ||
+		 memcmp(hash, task->packet_hash, VARSIZE_ANY(hash)) != 0))
+		return hitl_refuse(refusal, ERRCODE_HITL_PAYLOAD_DIFFERS, NULL,
+						   "Release it, claim it again and look at it anew.",
+						   "the decision of task " INT64_FORMAT " is not what was shown at the claim",
+						   task->id);
+	if (given->action != HITL_AMEND)
+		return true;
+	if (hitl_same_json(proposed, given->output))
+		return hitl_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
+						   "Approve the task instead.",
+						   "the amended output of task " INT64_FORMAT " is the proposed one",
+						   task->id);
+	transition->delta = hitl_diff_of(proposed, given->output);
+	return true;
 }
 
 static HitlOutcome
@@ -232,110 +390,270 @@ outcome_of(HitlAction action)
 		action == HITL_AMEND ? HITL_AMENDED : HITL_REJECTED;
 }
 
-static text *
-decide(const Given *given)
+bool
+hitl_verdict_lawful(HitlRefusal *refusal, const HitlGiven *given,
+					const HitlActor *actor, const HitlTask *task,
+					HitlTransition *transition)
 {
-	HitlActor	actor = hitl_actor_from(given->reviewer);
-	HitlTransition transition = {0};
+	if (!check_given(refusal, given) ||
+		!check_person(refusal, actor, task))
+		return false;
+	if (task->blind && task->judgment == NULL)
+		return hitl_refuse(refusal, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+						   "The proposal is withheld until then.",
+						   "Store your own judgment by hitl.judge().",
+						   "task " INT64_FORMAT " is not judged yet", task->id);
+	if (given->code &&
+		!check_code(refusal, given->action, given->code,
+					hitl_workflow(NameStr(task->workflow),
+								  strlen(NameStr(task->workflow)))))
+		return false;
+	transition->actor = *actor;
+	transition->on_behalf_of = task->on_behalf_of;
+	transition->action = given->action;
+	transition->outcome = outcome_of(given->action);
+	transition->output = given->output;
+	transition->code = given->code;
+	transition->note = given->note;
+	transition->explanation = given->explanation;
+	transition->scores = given->scores;
+	transition->like_task = given->like_task;
+	return hitl_check_demands(refusal,
+							  hitl_policy_at(&task->workflow,
+											 task->policy_version),
+							  given, actor, task, transition) &&
+		check_packet(refusal, given, task, transition);
+}
+
+/*
+ * Giving it
+ */
+
+/* a verdict on its way */
+typedef struct Giving
+{
 	HitlDesk	desk;
 	HitlTask	task;
-	HitlWrite	written;
+	HitlTransition transition;
+	HitlCopies	closed;			/* copies that end with it */
+	bool		locked;			/* the decision */
+	bool		won;			/* the row, after waiting for it */
+} Giving;
 
-	check_given(given);
-	transition.act = HITL_ACT_DECIDE;
-	transition.actor = actor;
-	transition.action = given->action;
-	transition.outcome = outcome_of(given->action);
-	transition.output = given->output;
-	transition.code = given->code;
-	transition.note = given->note;
+/*
+ * What the verdict does to the task.  False also if the decision had to be
+ * locked first; then everything is looked at anew.
+ */
+static bool
+choose_act(HitlRefusal *refusal, Giving *g, Snapshot snapshot, bool *again)
+{
+	const HitlPolicy *policy;
 
-	hitl_desk_open(&desk);
+	*again = false;
+	g->closed.n = 0;
+	g->transition.act = HITL_ACT_DECIDE;
+	if (g->task.kind == HITL_KIND_OVERLAP || g->task.kind == HITL_KIND_GOLD)
+		g->transition.act = HITL_ACT_CAST;
+	policy = hitl_policy_at(&g->task.workflow, g->task.policy_version);
+	if (!hitl_votes_needed(&g->task, policy))
+		return true;
+	if (!g->locked)
+	{
+		hitl_decision_lock(&g->task.decision);
+		g->locked = *again = true;
+		return false;
+	}
+	return hitl_votes_count(refusal, &g->desk, &g->task, policy,
+							&g->transition, snapshot, &g->closed);
+}
+
+/*
+ * Waits for whoever is at the row, and keeps others from it.  What has become
+ * of it the caller sees anew.
+ */
+static bool
+wait_for_row(Giving *g, Snapshot snapshot)
+{
+	Relation	rel = g->desk.task->rel;
+	TupleTableSlot *slot = table_slot_create(rel, NULL);
+	TM_FailureData tmfd;
+	TM_Result	result;
+
+	result = table_tuple_lock(rel, &g->task.tid, snapshot, slot,
+							  GetCurrentCommandId(true),
+							  LockTupleExclusive, LockWaitBlock, 0, &tmfd);
+	ExecDropSingleTupleTableSlot(slot);
+	return result == TM_Ok;
+}
+
+/*
+ * One attempt.  *done is false if it must be repeated.
+ */
+static bool
+attempt(HitlRefusal *refusal, const HitlGiven *given, const HitlActor *actor,
+		Giving *g, Snapshot snapshot, const char **outcome, bool *again,
+		bool *done)
+{
+	const int64 *lease = given->has_lease ? &given->lease : NULL;
+	bool		found = hitl_task_find(&g->desk, given->task, snapshot,
+									   &g->task);
+	bool		repeat;
+
+	*done = true;
+	*again = false;
+	memset(&g->transition, 0, sizeof(g->transition));
+	if (!found || !hitl_task_is_mine(&g->task, actor, lease))
+	{
+		*again = true;
+		return answer_again(refusal, given, actor, found ? &g->task : NULL,
+							outcome);
+	}
+	g->transition.now = GetCurrentTimestamp();
+	if (!hitl_check_holder(refusal, given->task, &g->task, actor, lease,
+						   g->transition.now) ||
+		!hitl_verdict_lawful(refusal, given, actor, &g->task, &g->transition))
+		return false;
+	if (!choose_act(refusal, g, snapshot, &repeat))
+	{
+		*done = !repeat;
+		return repeat;
+	}
+
+	g->transition.won = true;
+	switch (hitl_task_apply(&g->desk, &g->task, &g->transition, snapshot,
+							g->won))
+	{
+		case HITL_WRITTEN:
+			break;
+		case HITL_BUSY:
+			g->won = wait_for_row(g, snapshot);
+			*done = false;
+			return true;
+		case HITL_MOVED:
+			g->won = false;
+			*done = false;
+			return true;
+	}
+	*outcome = g->transition.act == HITL_ACT_DECIDE ?
+		hitl_outcome_name(g->transition.outcome) : NULL;
+	return true;
+}
+
+/*
+ * What follows from a verdict that is written.
+ */
+static void
+follow_up(Giving *g)
+{
+	bool		gold = g->task.kind == HITL_KIND_GOLD;
+
+	if (g->closed.n > 0)
+	{
+		CommandCounterIncrement();
+		hitl_copies_close(&g->desk, &g->closed, &g->transition.actor);
+	}
+	hitl_desk_close(&g->desk);
+	if (g->transition.act == HITL_ACT_PROPOSE)
+		hitl_task_check_stuck(&g->task);
+	if (gold)
+	{
+		HitlSpi		spi;
+		Datum		args[2];
+
+		args[0] = CStringGetTextDatum(NameStr(g->transition.actor.reviewer->name));
+		args[1] = CStringGetTextDatum(NameStr(g->task.queue));
+		hitl_spi_begin(&spi);
+		hitl_spi_write(&gold_query, args);
+		hitl_spi_end(&spi);
+	}
+}
+
+bool
+hitl_verdict_give(HitlRefusal *refusal, const HitlGiven *given,
+				  const HitlActor *actor, const char **outcome, bool *again)
+{
+	Giving		g = {0};
+	bool		lawful;
+	bool		done;
+
+	if (!check_given(refusal, given))
+		return false;
+	hitl_desk_open(&g.desk);
 	do
 	{
 		Snapshot	snapshot;
 
 		CHECK_FOR_INTERRUPTS();
 		snapshot = RegisterSnapshot(GetTransactionSnapshot());
-		if (!hitl_task_find(&desk, given->task, snapshot, &task))
-		{
-			UnregisterSnapshot(snapshot);
-			hitl_desk_close(&desk);
-			return answer_again(given, &actor);
-		}
-		if (!hitl_task_is_mine(&task, &actor, given->lease))
-			hitl_not_holder(given->task, &task, &actor);
-		transition.now = GetCurrentTimestamp();
-		hitl_lease_check(&task, transition.now);
-		check_person(&actor, &task);
-		if (given->code)
-			hitl_check_code(given->action, given->code,
-							hitl_workflow(NameStr(task.workflow),
-										  strlen(NameStr(task.workflow))));
-		if (given->action == HITL_AMEND)
-			check_amendment(given, &task);
-		written = hitl_task_apply(&desk, &task, &transition, snapshot, true);
+		lawful = attempt(refusal, given, actor, &g, snapshot, outcome, again,
+						 &done);
 		UnregisterSnapshot(snapshot);
-	} while (written != HITL_WRITTEN);
-	hitl_desk_close(&desk);
-	return cstring_to_text(hitl_outcome_name(transition.outcome));
+	} while (lawful && !done);
+	if (lawful && !*again)
+		follow_up(&g);
+	else
+		hitl_desk_close(&g.desk);
+	return lawful;
 }
 
 /*
- * The SQL functions: task, what the verdict takes, reviewer, lease.
+ * The SQL functions
  */
 
-static void
-common_args(FunctionCallInfo fcinfo, HitlAction action, Given *given,
-			int64 *lease)
+static Datum
+give(FunctionCallInfo fcinfo, HitlGiven *given, int note, int reviewer)
 {
-	int			nargs = PG_NARGS();
+	HitlActor	actor = hitl_actor_from(hitl_text_arg(fcinfo, reviewer));
+	int			lease = reviewer + 1;
+	const char *outcome;
+	bool		again;
 
-	memset(given, 0, sizeof(*given));
-	given->action = action;
 	if (PG_ARGISNULL(0))
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the task must not be null")));
 	given->task = PG_GETARG_INT64(0);
-	given->note = hitl_text_arg(fcinfo, nargs - 3);
-	given->reviewer = hitl_text_arg(fcinfo, nargs - 2);
-	if (!PG_ARGISNULL(nargs - 1))
-	{
-		*lease = PG_GETARG_INT64(nargs - 1);
-		given->lease = lease;
-	}
+	given->note = hitl_text_arg(fcinfo, note);
+	given->has_lease = !PG_ARGISNULL(lease);
+	if (given->has_lease)
+		given->lease = PG_GETARG_INT64(lease);
+	(void) hitl_verdict_give(NULL, given, &actor, &outcome, &again);
+	if (outcome == NULL)
+		PG_RETURN_NULL();
+	PG_RETURN_TEXT_P(cstring_to_text(outcome));
 }
 
+/* (task, note, reviewer, lease, scores) */
 Datum
 hitl_approve(PG_FUNCTION_ARGS)
 {
-	Given		given;
-	int64		lease;
+	HitlGiven	given = {.action = HITL_APPROVE};
 
-	common_args(fcinfo, HITL_APPROVE, &given, &lease);
-	PG_RETURN_TEXT_P(decide(&given));
+	given.scores = PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4);
+	return give(fcinfo, &given, 1, 2);
 }
 
+/* (task, code, note, reviewer, lease, explanation, scores) */
 Datum
 hitl_reject(PG_FUNCTION_ARGS)
 {
-	Given		given;
-	int64		lease;
+	HitlGiven	given = {.action = HITL_REJECT};
 
-	common_args(fcinfo, HITL_REJECT, &given, &lease);
 	given.code = hitl_text_arg(fcinfo, 1);
-	PG_RETURN_TEXT_P(decide(&given));
+	given.explanation = hitl_text_arg(fcinfo, 5);
+	given.scores = PG_ARGISNULL(6) ? NULL : PG_GETARG_JSONB_P(6);
+	return give(fcinfo, &given, 2, 3);
 }
 
+/* (task, output, code, note, reviewer, lease, explanation, scores) */
 Datum
 hitl_amend(PG_FUNCTION_ARGS)
 {
-	Given		given;
-	int64		lease;
+	HitlGiven	given = {.action = HITL_AMEND};
 
-	common_args(fcinfo, HITL_AMEND, &given, &lease);
 	given.output = PG_ARGISNULL(1) ? NULL : PG_GETARG_JSONB_P(1);
 	given.code = hitl_text_arg(fcinfo, 2);
-	PG_RETURN_TEXT_P(decide(&given));
+	given.explanation = hitl_text_arg(fcinfo, 6);
+	given.scores = PG_ARGISNULL(7) ? NULL : PG_GETARG_JSONB_P(7);
+	return give(fcinfo, &given, 3, 4);
 }

@@ -1,12 +1,46 @@
 /*
  * verdict.h
- *		What every verdict must bring.
+ *		A verdict: what it must bring, and giving it.
  */
 #ifndef HITL_VERDICT_H
 #define HITL_VERDICT_H
 
 #include "policy.h"
+#include "refusal.h"
 #include "task.h"
+
+/* a verdict as its caller gives it */
+typedef struct HitlGiven
+{
+	HitlAction	action;			/* approve, reject or amend */
+	int64		task;
+	Jsonb	   *output;
+	text	   *code;
+	text	   *note;
+	text	   *explanation;
+	Jsonb	   *scores;
+	bool		has_lease;
+	int64		lease;
+	int64		like_task;		/* whose verdict this is; 0: judged by itself */
+} HitlGiven;
+
+/*
+ * Gives a verdict.  *outcome is NULL while more persons are needed, *again is
+ * whether this very verdict was given before.
+ */
+extern bool hitl_verdict_give(HitlRefusal *refusal, const HitlGiven *given,
+							  const HitlActor *actor, const char **outcome,
+							  bool *again);
+
+/*
+ * Whether the verdict is lawful for the task, which the actor holds or is
+ * about to hold, and fills in what it will leave behind.
+ */
+extern bool hitl_verdict_lawful(HitlRefusal *refusal, const HitlGiven *given,
+								const HitlActor *actor, const HitlTask *task,
+								HitlTransition *transition);
+
+extern bool hitl_is_blank(text *value);
 
 /* NULL is the same as NULL alone */
 extern bool hitl_same_json(Jsonb *a, Jsonb *b);
