@@ -44,6 +44,48 @@ AS 'MODULE_PATHNAME', 'hitl_amend';
 COMMENT ON FUNCTION hitl.amend(bigint, jsonb, text, text, text, bigint, text, jsonb)
     IS 'the proposal is wrong and this output is right; both are kept, and what differs (see diff); returns the outcome, NULL while more persons are needed; errors as reject, and 22023 when the output is the proposed one';
 
+CREATE FUNCTION hitl.judge(
+    task bigint, answer jsonb, reviewer text DEFAULT NULL,
+    lease bigint DEFAULT NULL,
+    OUT reasons jsonb, OUT output jsonb, OUT confidence float8,
+    OUT reasoning text, OUT alternatives jsonb, OUT history jsonb,
+    OUT changes jsonb)
+RETURNS record
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'hitl_judge_task';
+COMMENT ON FUNCTION hitl.judge(bigint, jsonb, text, bigint)
+    IS 'stores what the holder of a blind task thinks themselves, up to 1 MB, and returns what was withheld until then; the first judgment counts: ZH003 for another one; 55000 when the task is not blind; ZH001 and ZH002 as approve';
+
+CREATE FUNCTION hitl.step_up(
+    task bigint, method text, reviewer text DEFAULT NULL,
+    lease bigint DEFAULT NULL)
+RETURNS void
+LANGUAGE c VOLATILE PARALLEL UNSAFE
+AS 'MODULE_PATHNAME', 'hitl_step_up';
+COMMENT ON FUNCTION hitl.step_up(bigint, text, text, bigint)
+    IS 'a hitl_delegate says how the person who holds the task has logged in, by a name from the policy''s step_up; kept for the verdict; 42501 for others: the server knows how they logged in; ZH001 and ZH002 as approve';
+
+CREATE FUNCTION hitl.decide(
+    verdicts jsonb, reviewer text DEFAULT NULL,
+    OUT item int, OUT task bigint, OUT outcome text, OUT sqlstate text,
+    OUT message text, OUT hint text)
+RETURNS SETOF record
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
+AS 'MODULE_PATHNAME', 'hitl_decide';
+COMMENT ON FUNCTION hitl.decide(jsonb, text)
+    IS 'many verdicts at once: array of at most 1000 objects with task, action (approve, reject, amend, escalate, release), and where the action takes them code, note, output, lease, explanation, scores, queue; each succeeds or fails by itself, in the order of the tasks; returns a row for each item, from 1, with the outcome as approve returns it, or with what it was refused by: sqlstate (NULL: done), message, hint; what is no refusal, as 40001, ends the whole call';
+
+CREATE FUNCTION hitl.decide_like(
+    task bigint, action text, code text DEFAULT NULL, note text DEFAULT NULL,
+    output jsonb DEFAULT NULL, alike text[] DEFAULT '{signals.cluster}',
+    n int DEFAULT 100, reviewer text DEFAULT NULL, lease bigint DEFAULT NULL,
+    explanation text DEFAULT NULL, scores jsonb DEFAULT NULL)
+RETURNS TABLE (target bigint, decision uuid, outcome text, sqlstate text, message text)
+LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
+AS 'MODULE_PATHNAME', 'hitl_decide_like';
+COMMENT ON FUNCTION hitl.decide_like(bigint, text, text, text, jsonb, text[], int, text, bigint, text, jsonb)
+    IS 'gives the task that the caller holds a verdict (approve, reject, amend), and the same to up to n (1 to 1000) open tasks of its workflow, queue and kind whose decisions have equal values in all places named in alike (a column, with keys after dots where it is jsonb); of the queue the first 10000 open tasks are looked at; each is claimed and decided by the same person, who must be eligible, and names the task in like_task; a row for each in target, the given task first, with the outcome or what it was refused by (never a blind one or one whose demands are not met); 22023 where the decision has nothing in a place; the task itself as approve';
+
 CREATE FUNCTION hitl.release(
     task bigint, reviewer text DEFAULT NULL, lease bigint DEFAULT NULL)
 RETURNS void

@@ -36,8 +36,12 @@ GRANT EXECUTE ON FUNCTION
     hitl.approve(bigint, text, text, bigint, jsonb),
     hitl.reject(bigint, text, text, text, bigint, text, jsonb),
     hitl.amend(bigint, jsonb, text, text, text, bigint, text, jsonb),
+    hitl.judge(bigint, jsonb, text, bigint),
+    hitl.decide(jsonb, text),
+    hitl.decide_like(bigint, text, text, text, jsonb, text[], int, text, bigint, text, jsonb),
     hitl.release(bigint, text, bigint)
     TO hitl_reviewer, hitl_delegate;
+GRANT EXECUTE ON FUNCTION hitl.step_up(bigint, text, text, bigint) TO hitl_delegate;
 GRANT EXECUTE ON FUNCTION
     hitl.veto(uuid, text, text),
     hitl.correct(uuid, jsonb, text, text, text, text)

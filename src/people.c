@@ -475,6 +475,11 @@ hitl_actor_from(text *named)
 	person = reviewer_by_login(login);
 	if (person != NULL)
 		add_logins(&actor, person);
+	/* behind SET ROLE it is that person who asserts */
+	if (GetSessionUserId() != login &&
+		reviewer_by_login(GetSessionUserId()) != NULL)
+		actor.asserted_by = GetSessionUserId();
+	add_person_behind(&actor);
 	return actor;
 }
 

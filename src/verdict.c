@@ -390,10 +390,14 @@ outcome_of(HitlAction action)
 		action == HITL_AMEND ? HITL_AMENDED : HITL_REJECTED;
 }
 
-bool
-hitl_verdict_lawful(HitlRefusal *refusal, const HitlGiven *given,
-					const HitlActor *actor, const HitlTask *task,
-					HitlTransition *transition)
+/*
+ * Whether the verdict is lawful for the task, which the actor holds or is
+ * about to hold, and what it will leave behind.
+ */
+static bool
+check_lawful(HitlRefusal *refusal, const HitlGiven *given,
+			 const HitlActor *actor, const HitlTask *task,
+			 HitlTransition *transition)
 {
 	if (!check_given(refusal, given) ||
 		!check_person(refusal, actor, task))
@@ -467,6 +471,28 @@ choose_act(HitlRefusal *refusal, Giving *g, Snapshot snapshot, bool *again)
 							&g->transition, snapshot, &g->closed);
 }
 
+bool
+hitl_verdict_may(HitlRefusal *refusal, const HitlGiven *given,
+				 const HitlActor *actor, const HitlTask *task)
+{
+	Giving		g = {.task = *task};
+	bool		again;
+	bool		may;
+
+	if (!check_lawful(refusal, given, actor, task, &g.transition))
+		return false;
+	hitl_desk_open(&g.desk);
+	do
+	{
+		Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+
+		may = choose_act(refusal, &g, snapshot, &again);
+		UnregisterSnapshot(snapshot);
+	} while (again);
+	hitl_desk_close(&g.desk);
+	return may;
+}
+
 /*
  * Waits for whoever is at the row, and keeps others from it.  What has become
  * of it the caller sees anew.
@@ -511,7 +537,7 @@ attempt(HitlRefusal *refusal, const HitlGiven *given, const HitlActor *actor,
 	g->transition.now = GetCurrentTimestamp();
 	if (!hitl_check_holder(refusal, given->task, &g->task, actor, lease,
 						   g->transition.now) ||
-		!hitl_verdict_lawful(refusal, given, actor, &g->task, &g->transition))
+		!check_lawful(refusal, given, actor, &g->task, &g->transition))
 		return false;
 	if (!choose_act(refusal, g, snapshot, &repeat))
 	{

@@ -33,12 +33,11 @@ extern bool hitl_verdict_give(HitlRefusal *refusal, const HitlGiven *given,
 							  bool *again);
 
 /*
- * Whether the verdict is lawful for the task, which the actor holds or is
- * about to hold, and fills in what it will leave behind.
+ * Whether it could be given on a task that the actor is about to claim; *task
+ * as it would be held then.  Locks the decision if others judge it too.
  */
-extern bool hitl_verdict_lawful(HitlRefusal *refusal, const HitlGiven *given,
-								const HitlActor *actor, const HitlTask *task,
-								HitlTransition *transition);
+extern bool hitl_verdict_may(HitlRefusal *refusal, const HitlGiven *given,
+							 const HitlActor *actor, const HitlTask *task);
 
 extern bool hitl_is_blank(text *value);
 
