@@ -36,13 +36,13 @@ COMMENT ON COLUMN hitl.person_verdict.policy_version IS 'of the decision';
 
 -- Who confirms, or looks at what was monitored, knows what others said.
 CREATE VIEW hitl.independent_verdict WITH (security_invoker = true, security_barrier = true) AS
-SELECT v.decision, v.workflow, v.reviewer, v.label, count(*) OVER (PARTITION BY v.decision) AS verdicts
-FROM (SELECT DISTINCT ON (v.decision, v.reviewer) v.decision, v.workflow, v.reviewer,
+SELECT v.decision, v.workflow, v.reviewer, v.label, count(*) OVER (PARTITION BY v.workflow, v.decision) AS verdicts
+FROM (SELECT DISTINCT ON (v.workflow, v.decision, v.reviewer) v.decision, v.workflow, v.reviewer,
              CASE v.action WHEN 'approve' THEN 'approved' WHEN 'reject' THEN 'rejected' ELSE 'amended' END AS label
       FROM hitl.verdict v
       WHERE v.kind IN ('review', 'overlap', 'audit') AND v.action IN ('approve', 'reject', 'amend')
         AND v.like_task IS NULL
-      ORDER BY v.decision, v.reviewer, v.id) v;
+      ORDER BY v.workflow, v.decision, v.reviewer, v.id) v;
 COMMENT ON VIEW hitl.independent_verdict IS 'what people said of the same decision without knowing of each other: copies of a review for a panel, second looks (overlap), audits; one row a person';
 COMMENT ON COLUMN hitl.independent_verdict.label IS 'approved, rejected or amended';
 COMMENT ON COLUMN hitl.independent_verdict.verdicts IS 'how many persons judged the decision; agreement shows where two or more did';
@@ -201,7 +201,8 @@ WITH verdict AS (
     -- product over the kinds of work
     SELECT w.reviewer, w.workflow, sum(w.n)::bigint AS n, sum(w.hits)::bigint AS hits,
            sum(w.n * w.other_hits::float8 / w.other_n) / sum(w.n) AS expected,
-           exp(sum(ln(greatest(f.lower, 1e-300)))) AS none, exp(sum(ln(greatest(f.upper, 1e-300)))) AS all_
+           CASE WHEN min(f.lower) > 0 THEN exp(sum(ln(greatest(f.lower, 1e-300)))) ELSE 0 END AS none,
+           CASE WHEN min(f.upper) > 0 THEN exp(sum(ln(greatest(f.upper, 1e-300)))) ELSE 0 END AS all_
     FROM work w, hitl.fisher_exact(w.hits, w.n, w.other_hits, w.other_n) f
     GROUP BY w.reviewer, w.workflow
     HAVING sum(w.n) >= 20 AND sum(w.hits) IN (0, sum(w.n))
