@@ -3,7 +3,7 @@
  *		What stated confidence has been worth: isotonic regression of a calib.
  *
  * The cells that have verdicts, by rising confidence, are pooled with their
- * neighbours until no block has been right more often than the next one
+ * neighbours until no step has been right more often than the next one
  * (pooling adjacent violators).  Rows weigh 1/propensity.
  */
 #include "hitl.h"
@@ -22,23 +22,23 @@
 
 PG_FUNCTION_INFO_V1(hitl_fit_isotonic);
 
-typedef struct Block
+typedef struct Step
 {
 	int			first;			/* cells */
 	int			last;
 	double		weight;
 	double		right;			/* weight of right ones */
-} Block;
+} Step;
 
 /*
- * A cell as a block by itself; false if it has no verdict.  Weights are in the
+ * A cell as a step by itself; false if it has no verdict.  Weights are in the
  * unit of the greatest there is, so that none is infinite.
  */
 static bool
-read_cell(const CalibState *state, int index, Block *block)
+read_cell(const CalibState *state, int index, Step *step)
 {
-	block->first = block->last = index;
-	block->weight = block->right = 0.0;
+	step->first = step->last = index;
+	step->weight = step->right = 0.0;
 	for (int h = 0; h < state->nstrata; h++)
 	{
 		const CalibStratum *stratum = state->stratum[h];
@@ -47,72 +47,72 @@ read_cell(const CalibState *state, int index, Block *block)
 
 		if (cell == NULL)
 			continue;
-		block->weight += unit * cell->labelled;
-		block->right += unit * cell->right;
+		step->weight += unit * cell->labelled;
+		step->right += unit * cell->right;
 	}
-	return block->weight > 0.0;
+	return step->weight > 0.0;
 }
 
-/* Blocks to pool: equal ones too, so that the result is unique. */
+/* Steps to pool: equal ones too, so that the result is unique. */
 static bool
-not_rising(const Block *left, const Block *right)
+not_rising(const Step *left, const Step *right)
 {
-	return left->right * right->weight >=
-		right->right * left->weight * (1.0 - TIE);
+	return left->right / left->weight >=
+		right->right / right->weight * (1.0 - TIE);
 }
 
 static int
-pool_cells(const CalibState *state, Block *block)
+pool_cells(const CalibState *state, Step *step)
 {
-	int			nblocks = 0;
+	int			nsteps = 0;
 
 	for (int i = 0; i < HITL_CELLS; i++)
 	{
-		if (!read_cell(state, i, &block[nblocks]))
+		if (!read_cell(state, i, &step[nsteps]))
 			continue;
-		nblocks++;
-		while (nblocks > 1 &&
-			   not_rising(&block[nblocks - 2], &block[nblocks - 1]))
+		nsteps++;
+		while (nsteps > 1 &&
+			   not_rising(&step[nsteps - 2], &step[nsteps - 1]))
 		{
-			Block	   *into = &block[nblocks - 2];
-			const Block *from = &block[nblocks - 1];
+			Step	   *into = &step[nsteps - 2];
+			const Step *from = &step[nsteps - 1];
 
 			into->last = from->last;
 			into->weight += from->weight;
 			into->right += from->right;
-			nblocks--;
+			nsteps--;
 		}
 	}
-	return nblocks;
+	return nsteps;
 }
 
 Datum
 hitl_fit_isotonic(PG_FUNCTION_ARGS)
 {
 	CalibState *state = hitl_calib_get(PG_GETARG_DATUM(0));
-	Block	   *block = palloc((HITL_CELLS + 1) * sizeof(Block));
-	int			nblocks = pool_cells(state, block);
-	Datum	   *elems = palloc(Max(nblocks, 1) * sizeof(Datum));
+	Step	   *step = palloc((HITL_CELLS + 1) * sizeof(Step));
+	int			nsteps = pool_cells(state, step);
+	Datum	   *elems = palloc(Max(nsteps, 1) * sizeof(Datum));
 	Oid			elemtype;
 	TupleDesc	tupdesc;
 
-	if (nblocks == 0)
+	if (nsteps == 0)
 		PG_RETURN_NULL();
 	elemtype = get_element_type(get_fn_expr_rettype(fcinfo->flinfo));
 	if (!OidIsValid(elemtype))
-		elog(ERROR, "could not determine the type of a block");
+		elog(ERROR, "could not determine the type of a step");
 	tupdesc = lookup_rowtype_tupdesc(elemtype, -1);
-	for (int i = 0; i < nblocks; i++)
+	for (int i = 0; i < nsteps; i++)
 	{
 		Datum		values[3];
 		bool		nulls[3] = {false};
 
-		values[0] = Float8GetDatum(hitl_edge(block[i].first, HITL_CELL_EDGES));
-		values[1] = Float8GetDatum(hitl_edge(block[i].last, HITL_CELL_EDGES));
-		values[2] = Float8GetDatum(Min(block[i].right / block[i].weight, 1.0));
+		values[0] = Float8GetDatum(hitl_edge(step[i].first, HITL_CELL_EDGES));
+		values[1] = Float8GetDatum(hitl_edge(step[i].last, HITL_CELL_EDGES));
+		values[2] = Float8GetDatum(Min(step[i].right / step[i].weight, 1.0));
 		elems[i] = HeapTupleGetDatum(heap_form_tuple(tupdesc, values, nulls));
 	}
 	ReleaseTupleDesc(tupdesc);
-	PG_RETURN_ARRAYTYPE_P(construct_array(elems, nblocks, elemtype, -1, false,
+	PG_RETURN_ARRAYTYPE_P(construct_array(elems, nsteps, elemtype, -1, false,
 										  TYPALIGN_DOUBLE));
 }

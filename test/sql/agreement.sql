@@ -207,7 +207,7 @@ SELECT hitl.fit_isotonic(hitl.calib_agg(c, y, 1)) FROM (VALUES (0.2::float8, tru
 SELECT hitl.fit_isotonic(hitl.calib_agg(c, y, 1)) FROM (VALUES (0.2::float8, true), (0.4, true), (0, true)) AS v (c, y);
 SELECT hitl.fit_isotonic(hitl.calib_agg(0.5, NULL, 1)), hitl.fit_isotonic(NULL);
 -- weights beyond the range of a double
-SELECT hitl.fit_isotonic(hitl.calib_agg(c, y, q)) FROM (VALUES (0.2::float8, true, 1e-308::float8), (0.4, false, 1e-308), (0.9, true, 1)) AS v (c, y, q);
+SELECT hitl.fit_isotonic(hitl.calib_agg(c, y, q)) FROM (VALUES (0.2::float8, true, 1e-308::float8), (0.4, false, 1e-308), (0.8, false, 1), (0.9, true, 1)) AS v (c, y, q);
 
 SET client_min_messages = warning;
 DROP SCHEMA agreement_test CASCADE;
