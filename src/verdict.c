@@ -49,7 +49,7 @@ PG_FUNCTION_INFO_V1(hitl_amend);
 static HitlQuery earlier_query = {
 	.text =
 	"SELECT reviewer, action, output, code, note, lease, outcome, queue,"
-	"       explanation, scores"
+	"       explanation, scores, kind, workflow, policy_version, decision"
 	"  FROM hitl.verdict WHERE task OPERATOR(pg_catalog.=) $1"
 	" ORDER BY (reviewer OPERATOR(pg_catalog.=) $2) DESC, id DESC LIMIT 1",
 	.nargs = 2,
@@ -60,7 +60,8 @@ static HitlQuery earlier_query = {
 enum
 {
 	COL_REVIEWER = 1, COL_ACTION, COL_OUTPUT, COL_CODE, COL_NOTE, COL_LEASE,
-	COL_OUTCOME, COL_QUEUE, COL_EXPLANATION, COL_SCORES
+	COL_OUTCOME, COL_QUEUE, COL_EXPLANATION, COL_SCORES, COL_KIND,
+	COL_WORKFLOW, COL_POLICY_VERSION, COL_DECISION
 };
 
 /* a copy of a review that ended with another */
@@ -95,6 +96,13 @@ hitl_same_json(Jsonb *a, Jsonb *b)
 		return a == b;
 	return DatumGetBool(DirectFunctionCall2(jsonb_eq, JsonbPGetDatum(a),
 											JsonbPGetDatum(b)));
+}
+
+static HitlOutcome
+outcome_of(HitlAction action)
+{
+	return action == HITL_APPROVE ? HITL_APPROVED :
+		action == HITL_AMEND ? HITL_AMENDED : HITL_REJECTED;
 }
 
 /*
@@ -234,6 +242,39 @@ refuse_decided(HitlRefusal *refusal, int64 task)
 }
 
 /*
+ * The outcome that a verdict on a task which is only measured would have had
+ * on a review: who gave it must not learn which it was.
+ */
+static const char *
+pretended_outcome(HitlAction action, int needed)
+{
+	return needed > 1 ? NULL : hitl_outcome_name(outcome_of(action));
+}
+
+/* the same, of the verdict just read */
+static const char *
+earlier_outcome(HitlAction action)
+{
+	char	   *kind = hitl_spi_string(0, COL_KIND);
+	char	   *outcome = hitl_spi_string(0, COL_OUTCOME);
+	NameData	workflow;
+	pg_uuid_t	decision;
+	int32		version;
+	int			needed;
+	bool		isnull;
+
+	if (strcmp(kind, hitl_kind_name(HITL_KIND_OVERLAP)) != 0 &&
+		strcmp(kind, hitl_kind_name(HITL_KIND_GOLD)) != 0)
+		return outcome;
+	hitl_spi_name(0, COL_WORKFLOW, &workflow);
+	version = hitl_spi_int32(0, COL_POLICY_VERSION, 0);
+	decision = *DatumGetUUIDP(hitl_spi_value(0, COL_DECISION, &isnull));
+	needed = Max(hitl_policy_at(&workflow, version)->approvals,
+				 hitl_votes_demanded(&decision));
+	return pretended_outcome(action, needed);
+}
+
+/*
  * Whether the task ended as a copy with which this reviewer had to do.
  */
 static bool
@@ -283,14 +324,14 @@ answer_again(HitlRefusal *refusal, const HitlGiven *given,
 								hitl_action_name(HITL_ESCALATE)) == 0)
 		mine = false;
 	same = mine && is_same(given);
-	if (same)
-		*outcome = hitl_spi_string(0, COL_OUTCOME);
 	if (found)
 		theirs = false;
 	else if (SPI_processed > 0)
 		theirs = hitl_is_member(actor->reviewer, hitl_spi_string(0, COL_QUEUE));
 	else
 		theirs = was_closed(given, actor);
+	if (same)
+		*outcome = earlier_outcome(given->action);
 	hitl_spi_end(&spi);
 
 	if (same)
@@ -383,13 +424,6 @@ check_packet(HitlRefusal *refusal, const HitlGiven *given,
 	return true;
 }
 
-static HitlOutcome
-outcome_of(HitlAction action)
-{
-	return action == HITL_APPROVE ? HITL_APPROVED :
-		action == HITL_AMEND ? HITL_AMENDED : HITL_REJECTED;
-}
-
 /*
  * Whether the verdict is lawful for the task, which the actor holds or is
  * about to hold, and what it will leave behind.
@@ -439,10 +473,18 @@ typedef struct Giving
 	HitlDesk	desk;
 	HitlTask	task;
 	HitlTransition transition;
+	int			needed;			/* persons who must agree */
 	HitlCopies	closed;			/* copies that end with it */
 	bool		locked;			/* the decision */
 	bool		won;			/* the row, after waiting for it */
 } Giving;
+
+/* whether a verdict on it never settles the outcome */
+static bool
+is_measured(const HitlTask *task)
+{
+	return task->kind == HITL_KIND_OVERLAP || task->kind == HITL_KIND_GOLD;
+}
 
 /*
  * What the verdict does to the task.  False also if the decision had to be
@@ -456,9 +498,10 @@ choose_act(HitlRefusal *refusal, Giving *g, Snapshot snapshot, bool *again)
 	*again = false;
 	g->closed.n = 0;
 	g->transition.act = HITL_ACT_DECIDE;
-	if (g->task.kind == HITL_KIND_OVERLAP || g->task.kind == HITL_KIND_GOLD)
+	if (is_measured(&g->task))
 		g->transition.act = HITL_ACT_CAST;
 	policy = hitl_policy_at(&g->task.workflow, g->task.policy_version);
+	g->needed = Max(policy->approvals, g->task.approvals);
 	if (!hitl_votes_needed(&g->task, policy))
 		return true;
 	if (!g->locked)
@@ -560,8 +603,12 @@ attempt(HitlRefusal *refusal, const HitlGiven *given, const HitlActor *actor,
 			*done = false;
 			return true;
 	}
-	*outcome = g->transition.act == HITL_ACT_DECIDE ?
-		hitl_outcome_name(g->transition.outcome) : NULL;
+	if (g->transition.act == HITL_ACT_DECIDE)
+		*outcome = hitl_outcome_name(g->transition.outcome);
+	else if (is_measured(&g->task))
+		*outcome = pretended_outcome(given->action, g->needed);
+	else
+		*outcome = NULL;
 	return true;
 }
 

@@ -42,6 +42,19 @@ static HitlQuery votes_query = {
 	.argtypes = {UUIDOID}
 };
 
+static HitlQuery demanded_query = {
+	.text =
+	"SELECT pg_catalog.max(r.approvals)"
+	"  FROM hitl.decision d, pg_catalog.jsonb_array_elements(d.reasons) x"
+	"  JOIN hitl.rule r ON r.name OPERATOR(pg_catalog.=)"
+	"                      (x OPERATOR(pg_catalog.->>) 'rule')"
+	" WHERE d.id OPERATOR(pg_catalog.=) $1"
+	"   AND r.workflow OPERATOR(pg_catalog.=) d.workflow"
+	"   AND r.version OPERATOR(pg_catalog.=) d.policy_version",
+	.nargs = 1,
+	.argtypes = {UUIDOID}
+};
+
 typedef struct Vote
 {
 	char	   *reviewer;
@@ -62,6 +75,20 @@ hitl_votes_needed(const HitlTask *task, const HitlPolicy *policy)
 	return task->kind == HITL_KIND_CONFIRM ||
 		(task->kind == HITL_KIND_REVIEW &&
 		 (task->panel > 1 || Max(task->approvals, policy->approvals) > 1));
+}
+
+int
+hitl_votes_demanded(const pg_uuid_t *decision)
+{
+	Datum		arg = UUIDPGetDatum(decision);
+	HitlSpi		spi;
+	int			result;
+
+	hitl_spi_begin(&spi);
+	hitl_spi_run(&demanded_query, &arg, GetLatestSnapshot(), 1);
+	result = hitl_spi_int32(0, 1, 1);
+	hitl_spi_end(&spi);
+	return result;
 }
 
 static void

@@ -17,6 +17,9 @@ typedef struct HitlCopies
 /* whether a verdict on this task may depend on those of others */
 extern bool hitl_votes_needed(const HitlTask *task, const HitlPolicy *policy);
 
+/* how many persons the rules demanded that fired for the decision */
+extern int	hitl_votes_demanded(const pg_uuid_t *decision);
+
 /*
  * What the verdict in *transition does to the task: it decides, is one of
  * several, or waits for one more person.  The decision must be locked since
