@@ -150,12 +150,13 @@ hitl_check_code(HitlAction action, text *given, const HitlWorkflow *workflow)
 }
 
 static bool
-check_length(HitlRefusal *refusal, const char *what, text *given)
+check_length(HitlRefusal *refusal, const char *what, const char *hint,
+			 text *given)
 {
 	if (given == NULL || VARSIZE_ANY_EXHDR(given) <= MAX_NOTE)
 		return true;
 	return hitl_refuse(refusal, ERRCODE_STRING_DATA_RIGHT_TRUNCATION, NULL,
-					   psprintf("A note has at most %d bytes.", MAX_NOTE),
+					   psprintf(hint, MAX_NOTE),
 					   "the %s has %zu bytes", what,
 					   (size_t) VARSIZE_ANY_EXHDR(given));
 }
@@ -163,7 +164,7 @@ check_length(HitlRefusal *refusal, const char *what, text *given)
 static bool
 check_note(HitlRefusal *refusal, HitlAction action, text *note, bool needed)
 {
-	if (!check_length(refusal, "note", note))
+	if (!check_length(refusal, "note", "A note has at most %d bytes.", note))
 		return false;
 	return !needed || !hitl_is_blank(note) ||
 		hitl_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
@@ -187,7 +188,9 @@ check_given(HitlRefusal *refusal, const HitlGiven *given)
 		return check_code(refusal, given->action, given->code, NULL);
 	if (!check_note(refusal, given->action, given->note,
 					given->action != HITL_APPROVE) ||
-		!check_length(refusal, "explanation", given->explanation))
+		!check_length(refusal, "explanation",
+					  "An explanation has at most %d bytes.",
+					  given->explanation))
 		return false;
 	return given->action != HITL_AMEND || given->output != NULL ||
 		hitl_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, NULL,

@@ -285,6 +285,85 @@ SELECT pg_temp.refusal($$UPDATE hitl.task SET sort_key = sort_key WHERE id = $1
                          RETURNING hitl.approve(id, reviewer => 'ver_bob')$$, :t);
 ROLLBACK;
 
+-- What the policy demands of whoever judges: here by the policies themselves.
+CREATE FUNCTION pg_temp.demand(fields jsonb) RETURNS int LANGUAGE plpgsql AS $$
+DECLARE
+    v int;
+BEGIN
+    INSERT INTO hitl.policy
+    SELECT (jsonb_populate_record(p, fields || jsonb_build_object('version', p.version + 1, 'base', p.version))).*
+    FROM hitl.policy p WHERE p.workflow = 'dem' ORDER BY p.version DESC LIMIT 1
+    RETURNING version INTO v;
+    UPDATE hitl.workflow w SET policy_version = v WHERE w.name = 'dem';
+    RETURN v;
+END
+$$;
+SELECT hitl.create_workflow('dem', queue => 'dem'), hitl.set_policy('dem', irreversible => true);
+CREATE ROLE regress_hitl_dem IN ROLE hitl_reviewer;
+SELECT hitl.add_reviewer('dem_ann', login => 'regress_hitl_dem'), hitl.join_queue('dem_ann', 'dem');
+INSERT INTO hitl.rubric (workflow, version, criterion, position, description, least, most, required) VALUES
+    ('dem', 1, 'tone', 2, 'is it polite', 1, 5, false), ('dem', 1, 'right', 1, 'is it right', -1, 1, true), ('dem', 2, 'right', 1, 'is it right', 0, 10, true);
+INSERT INTO hitl.decision (workflow, subject, output) SELECT 'dem', 's' || n, '{"pay": 1}' FROM generate_series(1, 6) n;
+-- scores by the rubric that the policy of the claim names
+SELECT pg_temp.demand('{"rubric": 1}') IS NOT NULL AS rubric;
+SELECT task AS t FROM hitl.claim(1, '{dem}', 'dem_ann') \gset
+SELECT pg_temp.demand('{"rubric": 2}') IS NOT NULL AS another;
+SELECT pg_temp.refusal(format('SELECT hitl.approve($1, reviewer => ''dem_ann'', scores => %L)', s), :t)
+FROM unnest(ARRAY[NULL, '{}', '{"tone": 3}', '{"right": 2}', '{"right": -2}', '{"right": 0.5}', '{"right": "1"}', '{"right": null}', '{"right": [1]}', '{"right": 1, "tone": 0}',
+                  '{"right": 1, "speed": 1}', '{"right": 1, "": 1}', '[1]', '1', 'null', '{"right": 1e1000}']) WITH ORDINALITY x (s, n) ORDER BY n;
+SELECT hitl.approve(:t, reviewer => 'dem_ann', scores => '{"right": -1.0, "tone": 5}');
+SELECT rubric, scores, policy_version = (SELECT max(version) - 1 FROM hitl.policy WHERE workflow = 'dem') AS of_the_claim FROM hitl.verdict WHERE task = :t;
+SELECT hitl.approve(:t, reviewer => 'dem_ann', scores => '{"right": -1, "tone": 5}') AS again;
+SELECT pg_temp.refusal($$SELECT hitl.approve($1, reviewer => 'dem_ann', scores => '{"right": 1, "tone": 5}')$$, :t)
+UNION ALL SELECT pg_temp.refusal($$SELECT hitl.approve($1, reviewer => 'dem_ann')$$, :t);
+SELECT task AS t FROM hitl.claim(1, '{dem}', 'dem_ann') \gset
+SELECT hitl.reject(:t, 'UNSAFE', 'n', 'dem_ann', scores => '{"right": 10}');
+-- an explanation for whoever it affects: of a rejection
+SELECT pg_temp.demand('{"rubric": null, "explanation": true}') IS NOT NULL AS explanation;
+SELECT task AS t FROM hitl.claim(1, '{dem}', 'dem_ann') \gset
+SELECT pg_temp.refusal(s, :t)
+FROM unnest(ARRAY[$$SELECT hitl.reject($1, 'UNSAFE', 'n', 'dem_ann')$$, $$SELECT hitl.reject($1, 'UNSAFE', 'n', 'dem_ann', explanation => E' \n')$$,
+                  $$SELECT hitl.reject($1, 'UNSAFE', 'n', 'dem_ann', explanation => repeat('x', 65537))$$]) WITH ORDINALITY x (s, n) ORDER BY n;
+SELECT hitl.reject(:t, 'UNSAFE', 'n', 'dem_ann', explanation => 'Your income was not stated.');
+SELECT explanation FROM hitl.verdict WHERE task = :t;
+SELECT hitl.reject(:t, 'UNSAFE', 'n', 'dem_ann', explanation => 'Your income was not stated.') AS again;
+SELECT pg_temp.refusal($$SELECT hitl.reject($1, 'UNSAFE', 'n', 'dem_ann', explanation => 'Sorry.')$$, :t);
+SELECT hitl.amend(task, '{"pay": 2, "currency": "EUR"}', 'INCORRECT', 'n', 'dem_ann') FROM hitl.claim(1, '{dem}', 'dem_ann');
+SELECT output, delta FROM hitl.verdict WHERE workflow = 'dem' ORDER BY id DESC LIMIT 1;
+-- a login: the server knows how a session of one's own began, a delegate says it
+SELECT pg_temp.demand('{"explanation": false, "step_up": ["cert", "scram-sha-256", "peer"]}') IS NOT NULL AS step_up;
+SELECT task AS t, lease AS l FROM hitl.claim(1, '{dem}', 'dem_ann') \gset
+SET ROLE regress_hitl_dem;
+SELECT pg_temp.refusal('SELECT hitl.approve($1)', :t);
+SELECT pg_temp.refusal('SELECT hitl.step_up($1, ''cert'')', :t);
+RESET ROLE;
+SELECT pg_temp.refusal(s, :t)
+FROM unnest(ARRAY['SELECT hitl.approve($1, reviewer => ''dem_ann'')', 'SELECT hitl.step_up($1, ''cert'')', 'SELECT hitl.step_up($1, NULL, ''dem_ann'')', 'SELECT hitl.step_up($1, '' '', ''dem_ann'')',
+                  'SELECT hitl.step_up($1, repeat(''x'', 64), ''dem_ann'')', 'SELECT hitl.step_up(NULL, ''cert'', ''dem_ann'')', 'SELECT hitl.step_up($1, ''cert'', ''ver_bob'')',
+                  'SELECT hitl.step_up($1, ''cert'', ''dem_ann'', 1)', 'SELECT hitl.step_up(0, ''cert'', ''dem_ann'')']) WITH ORDINALITY x (s, n) ORDER BY n;
+SELECT hitl.step_up(:t, 'password', 'dem_ann');
+SELECT pg_temp.refusal('SELECT hitl.approve($1, reviewer => ''dem_ann'')', :t);
+SELECT hitl.step_up(:t, 'cert', 'dem_ann', :l), hitl.step_up(:t, 'cert', 'dem_ann');
+SELECT kind, actor, detail - 'queue' - 'lease_until' AS detail FROM hitl.event WHERE task = :t ORDER BY id;
+-- what a delegate said does not count for a session of one's own
+SET ROLE regress_hitl_dem;
+SELECT pg_temp.refusal('SELECT hitl.approve($1)', :t);
+RESET ROLE;
+SELECT hitl.approve(:t, reviewer => 'dem_ann');
+SELECT reviewer, asserted_by = current_user AS asserted, login_method FROM hitl.verdict WHERE task = :t;
+-- not below a tier; and the server's own word
+SELECT pg_temp.demand('{"step_up": ["trust"], "step_up_tier": 2}') IS NOT NULL AS step_up;
+SELECT task AS t FROM hitl.claim(1, '{dem}', 'dem_ann') \gset
+SELECT hitl.approve(:t, reviewer => 'dem_ann');
+SELECT pg_temp.demand('{"step_up_tier": 1}') IS NOT NULL AS step_up;
+INSERT INTO hitl.decision (workflow) VALUES ('dem');
+SET ROLE regress_hitl_dem;
+SELECT hitl.approve(task) FROM hitl.claim();
+RESET ROLE;
+SELECT asserted_by, login_method FROM hitl.verdict WHERE workflow = 'dem' ORDER BY id DESC LIMIT 2;
+UPDATE hitl.reviewer SET login = NULL WHERE name = 'dem_ann';
+DROP ROLE regress_hitl_dem;
+
 -- All is in one state.
 SELECT count(*) AS violations FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision
 WHERE d.workflow = 'ver';
