@@ -253,6 +253,8 @@ CREATE TABLE hitl.absence (
     CHECK (stand_in <> reviewer)
 );
 COMMENT ON TABLE hitl.absence IS 'when a reviewer is away: they claim nothing, and a stand-in may work on their queues';
+COMMENT ON COLUMN hitl.absence.since IS 'away from here';
+COMMENT ON COLUMN hitl.absence.until IS 'back from here';
 COMMENT ON COLUMN hitl.absence.stand_in IS 'works on the queues of the absent, with their own tier and skills; NULL: nobody';
 
 CREATE TABLE hitl.rubric (
@@ -268,6 +270,7 @@ CREATE TABLE hitl.rubric (
     CHECK (least < most)
 );
 COMMENT ON TABLE hitl.rubric IS 'what verdicts are scored by, one row a criterion; versions are never changed, policies name theirs';
+COMMENT ON COLUMN hitl.rubric.criterion IS 'what is scored: the key in scores of a verdict';
 COMMENT ON COLUMN hitl.rubric.position IS 'order in which criteria are shown';
 COMMENT ON COLUMN hitl.rubric.description IS 'what the criterion means, in words';
 COMMENT ON COLUMN hitl.rubric.least IS 'the worst score';
