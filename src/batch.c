@@ -315,7 +315,8 @@ do_entries(Entry *entries, int n, const HitlActor *actor)
 		const char *outcome = NULL;
 
 		CHECK_FOR_INTERRUPTS();
-		(void) do_item(&refusal, order[i], actor, &outcome);
+		if (!do_item(&refusal, order[i], actor, &outcome))
+			hitl_refusal_log(&refusal);
 		MemoryContextSwitchTo(old);
 		order[i]->outcome = copy(outcome);
 		order[i]->refusal.code = refusal.code;

@@ -59,6 +59,18 @@ hitl_refuse(HitlRefusal *refusal, int code, const char *detail,
 	return false;
 }
 
+void
+hitl_refusal_log(const HitlRefusal *refusal)
+{
+	if (ERRCODE_TO_CATEGORY(refusal->code) != MAKE_SQLSTATE('Z', 'H', '0', '0', '0') &&
+		refusal->code != ERRCODE_INVALID_AUTHORIZATION_SPECIFICATION)
+		return;
+	ereport(LOG,
+			(errcode(refusal->code),
+			 errmsg_internal("refused: %s", refusal->message),
+			 refusal->detail ? errdetail_internal("%s", refusal->detail) : 0));
+}
+
 /*
  * Whether the last claim of an open task was this reviewer's and ran out.
  */

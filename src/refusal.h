@@ -26,6 +26,12 @@ extern bool hitl_refuse(HitlRefusal *refusal, int code, const char *detail,
 			pg_attribute_printf(5, 6);
 
 /*
+ * Leaves a line in the server's log, as an error would have, where somebody
+ * was kept from what is not theirs to do.
+ */
+extern void hitl_refusal_log(const HitlRefusal *refusal);
+
+/*
  * Whether this reviewer holds the task (found; NULL if there is none), under
  * this token if one is given, and the lease outlasts now.  Refuses by ZH001,
  * in the same words for a task that is not there, or by ZH002.

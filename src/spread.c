@@ -394,7 +394,10 @@ look_at(Spread *spread, HitlTask *task)
 		put_row(spread, task, outcome, NULL);
 	}
 	else
+	{
+		hitl_refusal_log(&refusal);
 		put_row(spread, task, NULL, &refusal);
+	}
 }
 
 /*

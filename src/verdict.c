@@ -237,13 +237,6 @@ is_same(const HitlGiven *given)
 		(!given->has_lease || (!isnull && given->lease == DatumGetInt64(lease)));
 }
 
-static bool
-refuse_decided(HitlRefusal *refusal, int64 task)
-{
-	return hitl_refuse(refusal, ERRCODE_HITL_ALREADY_DECIDED, NULL, NULL,
-					   "task " INT64_FORMAT " is decided already", task);
-}
-
 /*
  * The outcome that a verdict on a task which is only measured would have had
  * on a review: who gave it must not learn which it was.
@@ -312,7 +305,8 @@ answer_again(HitlRefusal *refusal, const HitlGiven *given,
 	HitlSpi		spi;
 	Datum		args[2];
 	bool		mine;
-	bool		theirs;
+	bool		theirs = false;
+	bool		closed = false;
 	bool		same;
 
 	args[0] = Int64GetDatum(given->task);
@@ -327,14 +321,12 @@ answer_again(HitlRefusal *refusal, const HitlGiven *given,
 								hitl_action_name(HITL_ESCALATE)) == 0)
 		mine = false;
 	same = mine && is_same(given);
-	if (found)
-		theirs = false;
-	else if (SPI_processed > 0)
-		theirs = hitl_is_member(actor->reviewer, hitl_spi_string(0, COL_QUEUE));
-	else
-		theirs = was_closed(given, actor);
 	if (same)
 		*outcome = earlier_outcome(given->action);
+	if (!found && SPI_processed > 0)
+		theirs = hitl_is_member(actor->reviewer, hitl_spi_string(0, COL_QUEUE));
+	else if (!found)
+		closed = was_closed(given, actor);
 	hitl_spi_end(&spi);
 
 	if (same)
@@ -343,8 +335,14 @@ answer_again(HitlRefusal *refusal, const HitlGiven *given,
 		return hitl_refuse(refusal, ERRCODE_HITL_ALREADY_DECIDED, NULL, NULL,
 						   "reviewer \"%s\" has judged task " INT64_FORMAT " already",
 						   reviewer, given->task);
+	if (closed)
+		return hitl_refuse(refusal, ERRCODE_HITL_ALREADY_DECIDED, NULL, NULL,
+						   "task " INT64_FORMAT " has ended with another copy of the review",
+						   given->task);
 	if (mine || theirs)
-		return refuse_decided(refusal, given->task);
+		return hitl_refuse(refusal, ERRCODE_HITL_ALREADY_DECIDED, NULL, NULL,
+						   "task " INT64_FORMAT " is decided already",
+						   given->task);
 	return hitl_check_holder(refusal, given->task, found, actor,
 							 given->has_lease ? &given->lease : NULL,
 							 DT_NOEND);

@@ -57,6 +57,12 @@ SELECT * FROM pg_temp.decide(pg_temp.items(
     '{"s": "22", "action": "approve"}',
     '{"task": 9223372036854775807, "action": "approve"}',
     '{"s": "07", "action": "approve"}'), 'bat_ann');
+-- As an error would, a refusal of what is not theirs to do leaves a line in the log.
+SET client_min_messages = log;
+SET log_statement = 'none';
+SELECT sqlstate FROM pg_temp.decide('[{"task": 0, "action": "approve"}, {"task": 0, "action": "reject"}]', 'bat_ann');
+RESET client_min_messages;
+RESET log_statement;
 -- What is no item
 SELECT * FROM pg_temp.decide(pg_temp.items(
     '1', 'null', '"x"', '[]', '[{"task": 1}]', '{}', '{"action": "approve"}', '{"s": "06"}', '{"s": "06", "action": "decline"}', '{"s": "06", "action": 7}',
