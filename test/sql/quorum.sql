@@ -281,3 +281,46 @@ SELECT hitl.reject(:t2, 'UNSAFE', 'n', 'quo_bob');
 SELECT * FROM pg_temp.verdict WHERE subject ~ 'overlap';
 SELECT subject, outcome, decided_by FROM hitl.outcome WHERE subject ~ 'overlap' AND workflow = 'quo' ORDER BY id;
 SELECT * FROM pg_temp.task;
+
+-- A known answer: on record, never the outcome, and not to be told from a
+-- review by what it returns.  Who is wrong too often is paused.
+SELECT pg_temp.demand('quo', '{"approvals": 1, "panel": 1, "overlap_rate": 0}') IS NOT NULL AS plain;
+SELECT pg_temp.start('quo', 'known') AS t \gset
+SELECT pg_temp.hand(:t, 'quo_ann') = :t AS handed;
+SELECT hitl.approve(:t, reviewer => 'quo_ann');
+SELECT hitl.add_gold((SELECT id FROM hitl.decision WHERE workflow = 'quo' AND subject = 'known'), 'approved');
+UPDATE hitl.queue SET gold_bar = 0.5 WHERE name = 'quo';
+CREATE FUNCTION pg_temp.gold(reviewer text) RETURNS bigint LANGUAGE sql AS $$
+    INSERT INTO hitl.task (decision, workflow, kind, queue, lane, tier, sort_key, submitter, created_at, step, first_review_at, resolution_at, due_at, wake_at,
+                           holder, lease, lease_until, claimed_at, policy_version)
+    SELECT d.id, d.workflow, 'gold', 'quo', 1, 1, 0, 'postgres', now(), 0, 'infinity', 'infinity', 'infinity', 'infinity',
+           gold.reviewer, 4711, clock_timestamp() + interval '15 minutes', clock_timestamp(), w.policy_version
+    FROM hitl.decision d JOIN hitl.workflow w ON w.name = d.workflow WHERE d.workflow = 'quo' AND d.subject = 'known'
+    RETURNING id
+$$;
+SELECT count(pg_temp.gold('quo_dan')) AS gold FROM generate_series(1, 4) n;
+SELECT CASE row_number() OVER (ORDER BY id) WHEN 1 THEN hitl.approve(id, reviewer => 'quo_dan') ELSE hitl.reject(id, 'UNSAFE', 'n', 'quo_dan') END AS outcome
+FROM hitl.task WHERE holder = 'quo_dan' ORDER BY id;
+SELECT name, paused FROM hitl.reviewer WHERE name = 'quo_dan';
+SELECT pg_temp.gold('quo_dan') AS g, pg_temp.gold('quo_dan') AS h \gset
+SELECT hitl.reject(:g, 'UNSAFE', 'n', 'quo_dan');
+SELECT name, paused IS NOT NULL AS paused FROM hitl.reviewer WHERE name = 'quo_dan';
+SELECT actor, detail - 'reviewer' AS detail FROM hitl.event WHERE kind = 'reviewer_paused';
+-- what they hold they may finish, and the answer is the same again
+SELECT hitl.approve(:h, reviewer => 'quo_dan'), hitl.approve(:h, reviewer => 'quo_dan') AS again;
+SELECT pg_temp.refusal($$SELECT hitl.reject($1, 'UNSAFE', 'n', 'quo_dan')$$, :h);
+SELECT kind, reviewer, action, final, count(*) FROM pg_temp.verdict WHERE subject = 'known' GROUP BY 1, 2, 3, 4 ORDER BY 1, 3;
+SELECT outcome, decided_by FROM hitl.outcome WHERE workflow = 'quo' AND subject = 'known';
+-- where more persons are needed, it says so too; also where a rule asks for them
+SELECT pg_temp.demand('quo', '{"approvals": 2}') IS NOT NULL AS two;
+SELECT pg_temp.gold('quo_bob') AS g \gset
+SELECT hitl.approve(:g, reviewer => 'quo_bob') IS NULL AS more_needed, hitl.approve(:g, reviewer => 'quo_bob') IS NULL AS again;
+SELECT pg_temp.demand('quo', '{"approvals": 1, "overlap_rate": 1}') AS v \gset
+INSERT INTO hitl.rule (workflow, version, name, position, condition, approvals) VALUES ('quo', :v, 'large', 1, '$.subject == "large"', 2);
+UPDATE hitl.workflow SET policy_version = policy_version WHERE name = 'quo';
+SELECT pg_temp.start('quo', 'large') AS t2 \gset
+SELECT :t2 - 1 AS t1 \gset
+SELECT kind, approvals FROM hitl.task WHERE id IN (:t1, :t2) ORDER BY id;
+SELECT pg_temp.hand(:t1, 'quo_ann') = :t1 AND pg_temp.hand(:t2, 'quo_bob') = :t2 AS handed;
+SELECT hitl.approve(:t1, reviewer => 'quo_ann') IS NULL AS review, hitl.approve(:t2, reviewer => 'quo_bob') IS NULL AS overlap, hitl.approve(:t2, reviewer => 'quo_bob') IS NULL AS again;
+UPDATE hitl.queue SET gold_bar = NULL WHERE name = 'quo';
