@@ -8,8 +8,10 @@
  * caller's transaction by the same person, who must be eligible for it, and
  * names in like_task the one that was looked at.
  *
- * - Nothing is spread to a task that must be judged by itself: a blind one, or
- *   one whose demands the verdict does not meet.  These come back as refused.
+ * - Nothing is spread to a task whose demands the verdict does not meet, or
+ *   that the person has to do with already.  These come back as refused.
+ * - What the person may not see is not compared either, for whether it is alike
+ *   would tell what is in it: blind tasks, and those that they cannot be given.
  * - A second, independent look (kind overlap) is no target: it would measure
  *   nothing.
  * - The open tasks of the queue are looked at in its order, and no more than
@@ -169,6 +171,7 @@ is_alike(const Likeness *likeness, const HitlDecision *decision)
  * Results
  */
 
+/* task NULL: of all others */
 static void
 put_row(Spread *spread, const HitlTask *task, const char *outcome,
 		const HitlRefusal *refusal)
@@ -176,9 +179,13 @@ put_row(Spread *spread, const HitlTask *task, const char *outcome,
 	Datum		v[5] = {0};
 	bool		n[5] = {0};
 
-	v[0] = Int64GetDatum(task->id);
-	n[1] = !spread->found;
-	v[1] = UUIDPGetDatum(&task->decision);
+	n[0] = task == NULL;
+	n[1] = task == NULL || !spread->found;
+	if (task)
+	{
+		v[0] = Int64GetDatum(task->id);
+		v[1] = UUIDPGetDatum(&task->decision);
+	}
 	n[2] = outcome == NULL;
 	if (outcome)
 		v[2] = CStringGetTextDatum(outcome);
@@ -232,14 +239,21 @@ holds_copy(HitlDesk *desk, const Spread *spread, const HitlTask *task,
 	return result;
 }
 
+/* for whom the first task is held, or NULL */
+static const HitlReviewer *
+absent_of(const Spread *spread)
+{
+	return hitl_reviewer(NameStr(spread->first.on_behalf_of));
+}
+
 /*
  * Who may hold the first task may not claim others any more if they have been
  * paused or are away, or have left the queue.
  */
 static bool
-check_present(HitlRefusal *refusal, const Spread *spread,
-			  const HitlReviewer *absent, TimestampTz now)
+check_present(HitlRefusal *refusal, const Spread *spread)
 {
+	const HitlReviewer *absent = absent_of(spread);
 	const HitlReviewer *reviewer = spread->actor.reviewer;
 	const char *queue = NameStr(spread->first.queue);
 
@@ -247,7 +261,7 @@ check_present(HitlRefusal *refusal, const Spread *spread,
 		return hitl_refuse(refusal, ERRCODE_HITL_NOT_ELIGIBLE, NULL, NULL,
 						   "reviewer \"%s\" is paused: %s",
 						   NameStr(reviewer->name), reviewer->paused);
-	if (hitl_away(reviewer, now))
+	if (hitl_away(reviewer, GetCurrentTimestamp()))
 		return hitl_refuse(refusal, ERRCODE_HITL_NOT_ELIGIBLE, NULL, NULL,
 						   "reviewer \"%s\" is away",
 						   NameStr(reviewer->name));
@@ -258,46 +272,26 @@ check_present(HitlRefusal *refusal, const Spread *spread,
 	return true;
 }
 
+/*
+ * Whether the person has to do with the decision already.
+ */
 static bool
-check_eligible(HitlRefusal *refusal, const Spread *spread, HitlDesk *desk,
+check_distinct(HitlRefusal *refusal, const Spread *spread, HitlDesk *desk,
 			   const HitlTask *task, Snapshot snapshot)
 {
 	const char *name = NameStr(spread->actor.reviewer->name);
-	const HitlReviewer *absent =
-		hitl_reviewer(NameStr(spread->first.on_behalf_of));
-	TimestampTz now = GetCurrentTimestamp();
-	HitlBar		bar;
+	HitlBar		bar = hitl_bar(&spread->actor, absent_of(spread), task,
+							   GetCurrentTimestamp());
 
-	if (!check_present(refusal, spread, absent, now))
-		return false;
-	bar = hitl_bar(&spread->actor, absent, task, now);
-	if (bar == HITL_NO_BAR && holds_copy(desk, spread, task, snapshot))
-		bar = HITL_BAR_EXCLUDED;
-	switch (bar)
-	{
-		case HITL_NO_BAR:
-			return true;
-		case HITL_BAR_TIER:
-			return hitl_refuse(refusal, ERRCODE_HITL_NOT_ELIGIBLE, NULL, NULL,
-							   "reviewer \"%s\" has tier %d, and task " INT64_FORMAT " needs tier %d",
-							   name, spread->actor.reviewer->tier, task->id,
-							   task->tier);
-		case HITL_BAR_SKILL:
-			return hitl_refuse(refusal, ERRCODE_HITL_NOT_ELIGIBLE, NULL, NULL,
-							   "reviewer \"%s\" lacks \"%s\" for task " INT64_FORMAT,
-							   name,
-							   hitl_missing_skill(spread->actor.reviewer, task,
-												  now), task->id);
-		case HITL_BAR_OWN:
-			return hitl_refuse(refusal, ERRCODE_HITL_SELF_REVIEW, NULL, NULL,
-							   "who acts for reviewer \"%s\" submitted the decision of task " INT64_FORMAT,
-							   name, task->id);
-		case HITL_BAR_EXCLUDED:
-			break;
-	}
-	return hitl_refuse(refusal, ERRCODE_HITL_SELF_REVIEW, NULL, NULL,
-					   "reviewer \"%s\" has to do with the decision of task " INT64_FORMAT " already",
-					   name, task->id);
+	if (bar == HITL_BAR_OWN)
+		return hitl_refuse(refusal, ERRCODE_HITL_SELF_REVIEW, NULL, NULL,
+						   "who acts for reviewer \"%s\" submitted the decision of task " INT64_FORMAT,
+						   name, task->id);
+	if (bar != HITL_NO_BAR || holds_copy(desk, spread, task, snapshot))
+		return hitl_refuse(refusal, ERRCODE_HITL_SELF_REVIEW, NULL, NULL,
+						   "reviewer \"%s\" has to do with the decision of task " INT64_FORMAT " already",
+						   name, task->id);
+	return true;
 }
 
 /*
@@ -352,7 +346,7 @@ decide_one(HitlRefusal *refusal, Spread *spread, HitlTask *task,
 
 	hitl_desk_open(&desk);
 	snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	claimed = check_eligible(refusal, spread, &desk, task, snapshot) &&
+	claimed = check_distinct(refusal, spread, &desk, task, snapshot) &&
 		hitl_verdict_may(refusal, &given, &spread->actor, &held);
 	transition.now = GetCurrentTimestamp();
 	claimed = claimed && claim(refusal, &desk, task, &transition, snapshot);
@@ -400,13 +394,26 @@ look_at(Spread *spread, HitlTask *task)
 	}
 }
 
+static bool
+is_target(const Spread *spread, const HitlTask *task)
+{
+	HitlBar		bar;
+
+	if (task->id == spread->first.id || task->blind ||
+		task->kind != target_kind(spread->first.kind) ||
+		strcmp(NameStr(task->workflow), NameStr(spread->first.workflow)) != 0)
+		return false;
+	bar = hitl_bar(&spread->actor, absent_of(spread), task,
+				   GetCurrentTimestamp());
+	return bar != HITL_BAR_TIER && bar != HITL_BAR_SKILL;
+}
+
 /*
  * The open tasks that may be alike, in the order of the queue.
  */
 static HitlTask *
 find_open(const Spread *spread, int *n)
 {
-	HitlKind	kind = target_kind(spread->first.kind);
 	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	int			size = 64;
 	HitlTask   *tasks = palloc(sizeof(HitlTask) * size);
@@ -425,9 +432,7 @@ find_open(const Spread *spread, int *n)
 	{
 		CHECK_FOR_INTERRUPTS();
 		hitl_task_read(scan.slot, &task);
-		if (task.kind != kind || task.id == spread->first.id ||
-			strcmp(NameStr(task.workflow),
-				   NameStr(spread->first.workflow)) != 0)
+		if (!is_target(spread, &task))
 			continue;
 		if (*n == size)
 		{
@@ -446,11 +451,19 @@ static void
 spread_out(Spread *spread)
 {
 	int			n;
-	HitlTask   *tasks = find_open(spread, &n);
-	MemoryContext context = AllocSetContextCreate(CurrentMemoryContext,
-												  "hitl like task",
-												  ALLOCSET_DEFAULT_SIZES);
+	HitlTask   *tasks;
+	HitlRefusal refusal = {0};
+	MemoryContext context;
 
+	if (!check_present(&refusal, spread))
+	{
+		hitl_refusal_log(&refusal);
+		put_row(spread, NULL, NULL, &refusal);
+		return;
+	}
+	tasks = find_open(spread, &n);
+	context = AllocSetContextCreate(CurrentMemoryContext, "hitl like task",
+									ALLOCSET_DEFAULT_SIZES);
 	for (int i = 0; i < n && spread->decided < spread->limit; i++)
 	{
 		MemoryContext old = MemoryContextSwitchTo(context);
@@ -582,7 +595,8 @@ hitl_decide_like(PG_FUNCTION_ARGS)
 	spread.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	spread.found = find_first(&spread);
-	if (spread.found)
+	/* to say that a blind one has nothing there would tell something */
+	if (spread.found && (!spread.first.blind || spread.first.judgment))
 		read_likeness(&spread.first, &spread.likeness);
 	(void) hitl_verdict_give(NULL, &spread.given, &spread.actor, &outcome,
 							 &again);

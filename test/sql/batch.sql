@@ -170,11 +170,16 @@ BEGIN;
 SELECT * FROM pg_temp.like('lik_ann', $$'approve', alike => '{model,tags}'$$);
 ROLLBACK;
 SELECT * FROM pg_temp.like('lik_ann', $$'approve', alike => '{input}'$$);
+-- A blind task tells nothing of its proposal that way: not even that it is there.
+BEGIN;
+UPDATE hitl.task SET blind = true WHERE workflow = 'lik';
+SELECT pg_temp.refusal(format('SELECT pg_temp.like(''lik_ann'', %L)', s)) FROM unnest(ARRAY[$$'approve', alike => '{reasoning}'$$, $$'approve', alike => '{output}'$$]) s;
+ROLLBACK;
 -- Who must not claim does not spread either.
 UPDATE hitl.reviewer SET paused = 'for a talk' WHERE name = 'lik_ann';
 INSERT INTO hitl.decision (workflow, subject, output, model) VALUES ('lik', 'm1 late', '1', 'm1');
 UPDATE hitl.task SET holder = 'lik_ann', lease = 4711, claimed_at = now(), lease_until = now() + interval '1 hour' WHERE decision = (SELECT id FROM hitl.decision WHERE subject = 'm1 y');
-SELECT d.subject, l.outcome, l.sqlstate, l.message FROM hitl.task t, LATERAL hitl.decide_like(t.id, 'approve', alike => '{model}', reviewer => 'lik_ann') l JOIN hitl.decision d ON d.id = l.decision
+SELECT d.subject, l.outcome, l.sqlstate, l.message FROM hitl.task t, LATERAL hitl.decide_like(t.id, 'approve', alike => '{model}', reviewer => 'lik_ann') l LEFT JOIN hitl.decision d ON d.id = l.decision
 WHERE t.holder = 'lik_ann';
 SELECT count(*) AS open FROM hitl.task WHERE workflow = 'lik' AND holder IS NULL;
 -- All in a transaction that keeps its snapshot
