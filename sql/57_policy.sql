@@ -3,26 +3,12 @@
 -- draft, a challenger, or history.  Changes of a workflow come one after the
 -- other, by its lock; what a change may do by itself stands in 58_proposal.sql.
 
--- The defaults stand in the table and nowhere else.
 CREATE FUNCTION hitl.policy_default()
 RETURNS jsonb
-LANGUAGE plpgsql STABLE PARALLEL SAFE
-SET search_path = pg_catalog, pg_temp SET intervalstyle = postgres SET extra_float_digits = 1
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
 AS $$
-DECLARE
-    fields jsonb;
-BEGIN
-    EXECUTE (SELECT format('SELECT to_jsonb(d) FROM (SELECT %s) AS d',
-                           string_agg(format('%s AS %I', coalesce(pg_get_expr(d.adbin, d.adrelid), 'NULL'),
-                                             a.attname), ', '))
-             FROM pg_attribute a
-             LEFT JOIN pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
-                                   AND a.attgenerated = ''
-             WHERE a.attrelid = 'hitl.policy'::regclass AND a.attnum > 0 AND NOT a.attisdropped
-               AND a.attname <> ALL ('{workflow,version,base,created_at,created_by}'))
-    INTO fields;
-    RETURN fields;
-END
+    SELECT hitl.defaults_of('hitl.policy') - '{workflow,version,base,created_at,created_by}'::text[]
 $$;
 COMMENT ON FUNCTION hitl.policy_default()
     IS 'the fields of a policy of which nothing was said';
@@ -51,7 +37,7 @@ BEGIN
     made.created_by := hitl.actor();
     INSERT INTO hitl.rule
     SELECT r.workflow, made.version, r.name, r.position, r.condition, r.route, r.lane, r.tier,
-           r.queue, r.sla, r.question, r.reason
+           r.queue, r.sla, r.question, r.reason, r.skills, r.approvals
     FROM hitl.rule r
     WHERE r.workflow = flow.name AND r.version = made.base
       AND r.name IS DISTINCT FROM without;
@@ -153,7 +139,18 @@ BEGIN
             ('cost_error', made.cost_error::text,
              made.cost_error >= 0 AND made.cost_error < 'Infinity', 'no finite number from 0 on'),
             ('cost_review', made.cost_review::text,
-             made.cost_review >= 0 AND made.cost_review < 'Infinity', 'no finite number from 0 on')
+             made.cost_review >= 0 AND made.cost_review < 'Infinity', 'no finite number from 0 on'),
+            ('approvals', made.approvals::text, made.approvals BETWEEN 1 AND 100, 'outside 1 to 100'),
+            ('panel', made.panel::text, made.panel BETWEEN 1 AND 100, 'outside 1 to 100'),
+            ('overlap_rate', made.overlap_rate::text, made.overlap_rate BETWEEN 0 AND 1, 'outside 0 to 1'),
+            ('blind_rate', made.blind_rate::text, made.blind_rate BETWEEN 0 AND 1, 'outside 0 to 1'),
+            ('step_up_tier', made.step_up_tier::text, made.step_up_tier > 0, 'less than 1'),
+            ('rubric', made.rubric::text,
+             EXISTS (SELECT FROM hitl.rubric r
+                     WHERE r.workflow = flow.name AND r.version = made.rubric), 'no version of its rubric'),
+            ('max_resubmits', made.max_resubmits::text, made.max_resubmits >= 0, 'less than 0'),
+            ('resubmit_window', made.resubmit_window::text,
+             made.resubmit_window > '0' AND made.resubmit_window <= '100 years', 'outside 0 to 100 years')
             ) AS v (name, value, sound, wrong)
         WHERE v.value IS NOT NULL AND NOT v.sound
     LOOP
@@ -165,6 +162,13 @@ BEGIN
         RAISE EXCEPTION 'lower (%) of workflow "%" is above upper (%)',
                         made.lower, flow.name, made.upper
             USING ERRCODE = 'ZH008', HINT = 'What is not named carries over from the version before.';
+    ELSIF made.panel > 1 AND made.panel < made.approvals THEN
+        RAISE EXCEPTION 'a panel of % of workflow "%" cannot give % approvals',
+                        made.panel, flow.name, made.approvals
+            USING ERRCODE = 'ZH008', HINT = 'A panel has as many persons as must agree, or more; 1: one after the other.';
+    ELSIF made.auto_tune THEN
+        RAISE EXCEPTION 'auto_tune of workflow "%" cannot be true yet', flow.name
+            USING ERRCODE = 'feature_not_supported';
     ELSIF flow.always_human AND made.on_timeout <> 'hold' THEN
         RAISE EXCEPTION 'workflow "%" always needs a person, so its on_timeout cannot be %',
                         flow.name, made.on_timeout
@@ -178,23 +182,12 @@ BEGIN
         PERFORM hitl.require_sla(name);
     END LOOP;
     PERFORM hitl.require_paths(flow.name, made.required_context);
-    FOR field IN
-        SELECT *
-        FROM (VALUES
-            ('approvals', made.approvals::text, made.approvals = 1),
-            ('overlap_rate', made.overlap_rate::text, made.overlap_rate = 0),
-            ('stages', made.stages::text, made.stages = '{}'),
-            ('blind', made.blind::text, NOT made.blind),
-            ('auto_tune', made.auto_tune::text, NOT made.auto_tune)) AS v (name, value, done)
-        WHERE NOT v.done
-    LOOP
-        RAISE EXCEPTION '% of workflow "%" cannot be % yet', field.name, flow.name, left(field.value, 63)
-            USING ERRCODE = 'feature_not_supported';
-    END LOOP;
+    PERFORM hitl.require_names(format('stages of workflow "%s"', flow.name), made.stages, 'ZH008');
+    PERFORM hitl.require_names(format('step_up of workflow "%s"', flow.name), made.step_up, 'ZH008');
 END
 $$;
 COMMENT ON FUNCTION hitl.require_sound(hitl.workflow, hitl.policy)
-    IS 'raises unless this can be in force: ZH008 for an impossible value, 23503 for a missing queue or SLA, 0A000 for what nothing enforces yet';
+    IS 'raises unless this can be in force: ZH008 for an impossible value, 23503 for a missing queue or SLA, 0A000 for auto_tune, which nothing enforces yet';
 
 CREATE FUNCTION hitl.put_policy(flow hitl.workflow, made hitl.policy, in_force boolean)
 RETURNS int
@@ -231,8 +224,12 @@ CREATE FUNCTION hitl.set_policy(
     queue text DEFAULT NULL, sla text DEFAULT NULL, challenger int DEFAULT NULL,
     target_error float8 DEFAULT NULL, confidence_level float8 DEFAULT NULL,
     cost_error float8 DEFAULT NULL, cost_review float8 DEFAULT NULL,
-    approvals int DEFAULT NULL, overlap_rate float8 DEFAULT NULL, stages text[] DEFAULT NULL,
-    blind boolean DEFAULT NULL, auto_tune boolean DEFAULT NULL,
+    approvals int DEFAULT NULL, panel int DEFAULT NULL, stages text[] DEFAULT NULL,
+    overlap_rate float8 DEFAULT NULL, blind boolean DEFAULT NULL, blind_rate float8 DEFAULT NULL,
+    step_up text[] DEFAULT NULL, step_up_tier int DEFAULT NULL,
+    explanation boolean DEFAULT NULL, rubric int DEFAULT NULL,
+    max_resubmits int DEFAULT NULL, resubmit_window interval DEFAULT NULL,
+    auto_tune boolean DEFAULT NULL,
     reset text[] DEFAULT NULL, base int DEFAULT NULL, in_force boolean DEFAULT true)
 RETURNS int
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -240,42 +237,34 @@ SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp SET intervalstyle = postgres SET extra_float_digits = 1
 AS $$
 DECLARE
-    flow  CONSTANT hitl.workflow := hitl.require_workflow(workflow);
-    usual CONSTANT jsonb := hitl.policy_default();
-    -- What was said, in a form that keeps every value as it is.
-    given CONSTANT jsonb := jsonb_strip_nulls(jsonb_build_object(
-        'upper', upper, 'lower', lower,
-        'audit_rate_approve', audit_rate_approve, 'audit_rate_reject', audit_rate_reject,
-        'novelty_limit', novelty_limit, 'fairness_limit', fairness_limit,
-        'fairness_queue', fairness_queue, 'fairness_sla', fairness_sla,
-        'field_limit', field_limit, 'step_limit', step_limit,
-        'required_context', required_context, 'irreversible', irreversible,
-        'on_invalid', on_invalid, 'on_timeout', on_timeout, 'veto_window', veto_window,
-        'queue', queue, 'sla', sla, 'challenger', challenger,
-        'target_error', target_error, 'confidence_level', confidence_level,
-        'cost_error', cost_error, 'cost_review', cost_review,
-        'approvals', approvals, 'overlap_rate', overlap_rate, 'stages', stages,
-        'blind', blind, 'auto_tune', auto_tune));
-    anew  jsonb := '{}';
-    field text;
+    flow CONSTANT hitl.workflow := hitl.require_workflow(workflow);
 BEGIN
-    FOREACH field IN ARRAY coalesce(reset, '{}') LOOP
-        IF (usual ? field) IS NOT TRUE THEN
-            RAISE EXCEPTION 'a policy has no field "%"', coalesce(left(field, 63), 'NULL')
-                USING ERRCODE = 'ZH008';
-        ELSIF given ? field THEN
-            RAISE EXCEPTION '% of workflow "%" is both given and reset', field, workflow
-                USING ERRCODE = 'ZH008';
-        END IF;
-        anew := anew || jsonb_build_object(field, usual -> field);
-    END LOOP;
-    RETURN hitl.put_policy(flow, jsonb_populate_record(hitl.next_policy(flow, base), anew || given),
-                           in_force);
+    -- What was said, in a form that keeps every value as it is.
+    RETURN hitl.put_policy(flow, jsonb_populate_record(
+        hitl.next_policy(flow, base),
+        hitl.fields_to_set('hitl.policy', jsonb_build_object(
+            'upper', upper, 'lower', lower,
+            'audit_rate_approve', audit_rate_approve, 'audit_rate_reject', audit_rate_reject,
+            'novelty_limit', novelty_limit, 'fairness_limit', fairness_limit,
+            'fairness_queue', fairness_queue, 'fairness_sla', fairness_sla,
+            'field_limit', field_limit, 'step_limit', step_limit,
+            'required_context', required_context, 'irreversible', irreversible,
+            'on_invalid', on_invalid, 'on_timeout', on_timeout, 'veto_window', veto_window,
+            'queue', queue, 'sla', sla, 'challenger', challenger,
+            'target_error', target_error, 'confidence_level', confidence_level,
+            'cost_error', cost_error, 'cost_review', cost_review,
+            'approvals', approvals, 'panel', panel, 'stages', stages,
+            'overlap_rate', overlap_rate, 'blind', blind, 'blind_rate', blind_rate,
+            'step_up', step_up, 'step_up_tier', step_up_tier,
+            'explanation', explanation, 'rubric', rubric,
+            'max_resubmits', max_resubmits, 'resubmit_window', resubmit_window,
+            'auto_tune', auto_tune), reset, 'ZH008')), in_force);
 END
 $$;
 COMMENT ON FUNCTION hitl.set_policy(text, float8, float8, float8, float8, float8, float8, text, text,
     float8, float8, text[], boolean, text, text, interval, text, text, int, float8, float8, float8, float8,
-    int, float8, text[], boolean, boolean, text[], int, boolean)
+    int, int, text[], float8, boolean, float8, text[], int, boolean, int, int, interval, boolean,
+    text[], int, boolean)
     IS 'makes the next version of the policy and puts it in force; what is NULL is as before, what reset names is as at first (see the columns of hitl.policy), rules are carried over; base: the version to start from, NULL: the one in force; in_force false: only stored, for a challenger, a replay or activate_policy; returns the version; ZH008 for an impossible policy';
 
 CREATE FUNCTION hitl.require_columns(rule text, condition jsonpath)
@@ -289,6 +278,7 @@ CREATE FUNCTION hitl.set_rule(
     workflow text, name text, condition jsonpath, route text DEFAULT 'review',
     lane int DEFAULT NULL, tier int DEFAULT NULL, queue text DEFAULT NULL,
     sla text DEFAULT NULL, question text DEFAULT NULL, reason text DEFAULT NULL,
+    skills text[] DEFAULT '{}', approvals int DEFAULT NULL,
     "position" int DEFAULT NULL, base int DEFAULT NULL, in_force boolean DEFAULT true)
 RETURNS int
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -308,7 +298,11 @@ BEGIN
     ELSIF lane NOT BETWEEN 0 AND 2 OR tier < 1 THEN
         RAISE EXCEPTION 'lane or tier of rule "%" is not possible', name
             USING ERRCODE = 'ZH008', HINT = 'A lane is 0 to 2, a tier 1 or more.';
+    ELSIF approvals NOT BETWEEN 1 AND 100 THEN
+        RAISE EXCEPTION 'approvals of rule "%" are %, which is outside 1 to 100', name, approvals
+            USING ERRCODE = 'ZH008';
     END IF;
+    PERFORM hitl.require_names(format('skills of rule "%s"', name), skills, 'ZH008');
     IF queue IS NOT NULL THEN
         PERFORM hitl.require_queue(queue);
     END IF;
@@ -328,14 +322,14 @@ BEGIN
         WHERE r.workflow = flow.name AND r.version = made.base;
     END IF;
     INSERT INTO hitl.rule (workflow, version, name, "position", condition, route, lane, tier,
-                           queue, sla, question, reason)
+                           queue, sla, question, reason, skills, approvals)
     VALUES (workflow, made.version, name, place, condition, route, lane, tier, queue, sla,
-            question, reason);
+            question, reason, coalesce(skills, '{}'), approvals);
     RETURN hitl.put_policy(flow, made, in_force);
 END
 $$;
-COMMENT ON FUNCTION hitl.set_rule(text, text, jsonpath, text, int, int, text, text, text, text, int, int, boolean)
-    IS 'adds or replaces a rule, in the next version of the policy; route review, or NULL to record only; position: where in the order, NULL: in its place or last; base and in_force as in set_policy; returns the version; ZH008 for an impossible rule, 22038 when the condition is no predicate, 42704 when it has a variable';
+COMMENT ON FUNCTION hitl.set_rule(text, text, jsonpath, text, int, int, text, text, text, text, text[], int, int, int, boolean)
+    IS 'adds or replaces a rule, in the next version of the policy; route review, or NULL to record only; skills: what the reviewer must have, skills or credentials; approvals: how many persons must agree; position: where in the order, NULL: in its place or last; base and in_force as in set_policy; returns the version; ZH008 for an impossible rule, 22038 when the condition is no predicate, 42704 when it has a variable';
 
 CREATE FUNCTION hitl.drop_rule(
     workflow text, name text, base int DEFAULT NULL, in_force boolean DEFAULT true)
@@ -388,7 +382,8 @@ AS $$
         WHERE p.workflow = policy_diff.workflow AND p.version IN (v1, v2)
       UNION ALL
         SELECT r.version, 'rule', r.name,
-               jsonb_strip_nulls(to_jsonb(r) - '{workflow,version,name}'::text[])
+               jsonb_strip_nulls(to_jsonb(r) - '{workflow,version,name}'::text[]
+                                 || jsonb_build_object('skills', nullif(r.skills, '{}')))
         FROM hitl.rule r
         WHERE r.workflow = policy_diff.workflow AND r.version IN (v1, v2)
     )

@@ -22,7 +22,8 @@ GRANT SELECT (id, created_at, created_by, workflow, input, output, confidence, m
               tags, parent, request_id, policy_version, gate_route, route, reasons, lane)
     ON hitl.decision TO hitl_application;
 GRANT SELECT ON hitl.outcome TO hitl_application;
-GRANT SELECT (id, created_at, decision, kind, reviewer, action, output, code, final, outcome)
+GRANT SELECT (id, created_at, decision, kind, reviewer, action, output, code, final, outcome,
+              delta, explanation)
     ON hitl.verdict TO hitl_application;
 GRANT EXECUTE ON FUNCTION hitl.uuidv7(), hitl.actor(), hitl.find_request(text, text),
     hitl.submit(text, jsonb, jsonb, float8, text, text, text, text, jsonb, jsonb, jsonb, numeric,
@@ -52,38 +53,61 @@ GRANT SELECT (id, created_at, created_by, workflow, output, confidence, model, s
               reversible, cohort, tags, parent, request_id, policy_version, gate_route, route,
               reasons, lane, audit_u, propensity, challenger_route)
     ON hitl.decision TO hitl_viewer;
-GRANT SELECT ON hitl.verdict, hitl.event, hitl.task, hitl.workflow, hitl.policy, hitl.rule, hitl.queue,
-    hitl.reviewer, hitl.membership, hitl.sla, hitl.escalation_step, hitl.decision_code, hitl.proposal,
-    hitl.baseline, hitl.audit_draw, hitl.audit_pick
+GRANT SELECT ON hitl.verdict, hitl.event, hitl.workflow, hitl.policy, hitl.rule, hitl.queue,
+    hitl.reviewer, hitl.reviewer_login, hitl.membership, hitl.credential, hitl.absence, hitl.shift,
+    hitl.rubric, hitl.confidence_map, hitl.gold, hitl.sla, hitl.escalation_step, hitl.decision_code,
+    hitl.proposal, hitl.baseline, hitl.audit_draw, hitl.audit_pick
     TO hitl_viewer;
+-- Not what somebody judged and has not yet decided.
+GRANT SELECT (id, decision, workflow, kind, queue, lane, tier, sort_key, submitter, submitter_login,
+              created_at, question, sla, step, first_review_at, resolution_at, due_at, wake_at, holder,
+              lease, lease_until, claimed_at, stage, skills, approvals, panel, exposure, confidence,
+              excluded, passed, blind, asked_at, asked_until, policy_version, on_behalf_of, login_method)
+    ON hitl.task TO hitl_viewer;
 GRANT SELECT ON hitl.outcome, hitl.label, hitl.workflow_report, hitl.trigger_report, hitl.calibration_state,
     hitl.calibration, hitl.reliability, hitl.queue_status, hitl.challenger_disagreement,
-    hitl.challenger_report TO hitl_viewer;
+    hitl.challenger_report, hitl.gold_verdict, hitl.person_verdict, hitl.independent_verdict,
+    hitl.agreement, hitl.reviewer_report, hitl.reviewer_alarm, hitl.anchoring_report TO hitl_viewer;
 GRANT EXECUTE ON FUNCTION hitl.uuid_time(uuid), hitl.uuid_floor(timestamptz), hitl.actor()
     TO hitl_viewer;
 
-GRANT EXECUTE ON FUNCTION hitl.check(), hitl.doctor() TO hitl_lead;
+GRANT EXECUTE ON FUNCTION hitl.check(), hitl.doctor(),
+    hitl.pause_reviewer(text, text), hitl.resume_reviewer(text)
+    TO hitl_lead;
 GRANT EXECUTE ON FUNCTION hitl.policy_diff(text, int, int), hitl.explain(uuid) TO hitl_viewer;
 GRANT EXECUTE ON FUNCTION hitl.decision_path(uuid) TO hitl_viewer, hitl_application;
-GRANT EXECUTE ON FUNCTION hitl.digest(jsonb) TO hitl_application;
+GRANT EXECUTE ON FUNCTION hitl.digest(jsonb), hitl.diff(jsonb, jsonb)
+    TO hitl_application, hitl_reviewer, hitl_delegate;
+GRANT EXECUTE ON FUNCTION hitl.packet_hash(uuid) TO hitl_viewer;
 GRANT EXECUTE ON FUNCTION hitl.draw_audit(text, int, timestamptz, timestamptz),
     hitl.replay(text, timestamptz, timestamptz, int, float8, float8, float8, float8, float8, float8,
                 float8, float8, boolean, text[])
     TO hitl_lead;
 
 GRANT EXECUTE ON FUNCTION
-    hitl.create_queue(text, text, interval),
-    hitl.create_workflow(text, text, text, regrole, int, text, boolean, text),
+    hitl.create_queue(text, text, interval, interval, interval, float8, float8),
+    hitl.set_queue(text, text, interval, interval, interval, float8, float8, text[]),
+    hitl.create_workflow(text, text, text, regrole, int, text, boolean, text, int, text),
+    hitl.set_workflow(text, text, text, int, text, int, text, regrole, text[]),
     hitl.set_mode(text, text), hitl.kill(text, text), hitl.resume(text),
     hitl.set_policy(text, float8, float8, float8, float8, float8, float8, text, text, float8, float8,
                     text[], boolean, text, text, interval, text, text, int, float8, float8, float8,
-                    float8, int, float8, text[], boolean, boolean, text[], int, boolean),
-    hitl.set_rule(text, text, jsonpath, text, int, int, text, text, text, text, int, int, boolean),
+                    float8, int, int, text[], float8, boolean, float8, text[], int, boolean, int, int,
+                    interval, boolean, text[], int, boolean),
+    hitl.set_rule(text, text, jsonpath, text, int, int, text, text, text, text, text[], int, int, int,
+                  boolean),
     hitl.drop_rule(text, text, int, boolean),
     hitl.activate_policy(text, int), hitl.set_always_human(text, boolean),
     hitl.protect(text, boolean), hitl.confirm(bigint), hitl.withdraw_proposal(bigint, text),
     hitl.learn_baseline(text, timestamptz, int), hitl.drop_baseline(text),
-    hitl.add_reviewer(text, regrole, int, int),
+    hitl.add_reviewer(text, regrole, int, text[], int, interval, int, int),
+    hitl.set_reviewer(text, regrole, int, text[], int, interval, int, int, text[]),
+    hitl.add_login(text, regrole), hitl.drop_login(regrole),
+    hitl.grant_credential(text, text, timestamptz), hitl.revoke_credential(text, text),
+    hitl.set_absence(text, timestamptz, timestamptz, text), hitl.end_absence(bigint),
+    hitl.set_rubric(text, jsonb),
+    hitl.add_gold(uuid, text, jsonb, text), hitl.retire_gold(uuid),
+    hitl.learn_confidence(text, timestamptz), hitl.drop_confidence(text),
     hitl.join_queue(text, text), hitl.leave_queue(text, text),
     hitl.add_code(text, text, text),
     hitl.create_sla(text, interval, interval),

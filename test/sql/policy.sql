@@ -173,13 +173,20 @@ FROM (VALUES (1, 'novelty_limit => 0'), (2, 'novelty_limit => -1'), (3, 'novelty
              (38, 'required_context => ''{""}'''), (39, 'required_context => ''{NULL}'''),
              (40, 'required_context => ''{route}'''), (41, 'required_context => ''{subject.a}'''),
              (42, 'required_context => ''{Context}'''), (43, 'required_context => ''{{context},{input}}'''),
-             (44, 'approvals => 2'), (45, 'approvals => 0'), (46, 'overlap_rate => 0.1'),
-             (47, 'overlap_rate => ''NaN'''), (48, 'stages => ''{triage,expert}'''), (49, 'stages => ''{NULL}'''),
-             (50, 'blind => true'), (51, 'auto_tune => true'),
+             (44, 'approvals => 101'), (45, 'approvals => 0'), (46, 'overlap_rate => 1.1'),
+             (47, 'overlap_rate => ''NaN'''), (48, 'stages => ''{triage,triage}'''), (49, 'stages => ''{NULL}'''),
+             (50, 'blind_rate => -1'), (51, 'auto_tune => true'),
+             (62, 'panel => 0'), (63, 'panel => 101'), (64, 'approvals => 3, panel => 2'),
+             (65, 'blind_rate => ''NaN'''), (66, 'stages => ''{triage,""}'''), (67, 'stages => ''{{a},{b}}'''),
+             (68, $x$stages => E'{a\nb}'$x$), (69, 'step_up => ''{cert," "}'''), (70, 'step_up => ''{cert,cert}'''),
+             (71, 'step_up_tier => 0'), (72, 'rubric => 1'), (73, 'max_resubmits => -1'),
+             (74, 'resubmit_window => ''0'''), (75, 'resubmit_window => ''101 years'''),
+             (76, format('stages => %L', ARRAY[repeat('x', 64)])),
              (52, 'reset => ''{no_such}'''), (53, 'reset => ''{version}'''), (54, 'reset => ''{NULL}'''),
              (55, 'upper => 0.5, reset => ''{lower,upper}'''), (56, 'reset => ''{created_by}'''),
              (57, 'base => 99'), (58, 'base => 0'), (59, 'base => 99, in_force => false'),
-             (60, 'upper => 2, in_force => false'), (61, 'upper => 0.05')) AS v (n, args)
+             (60, 'upper => 2, in_force => false'), (61, 'upper => 0.05'),
+             (77, 'rubric => 1, reset => ''{rubric}''')) AS v (n, args)
 ORDER BY n;
 SELECT n, pg_temp.refusal(statement) AS refusal
 FROM (VALUES (1, $$SELECT hitl.activate_policy('pol4', 99)$$), (2, $$SELECT hitl.activate_policy('pol4', NULL)$$),
@@ -323,6 +330,7 @@ SELECT step, to_queue, tier, lane, within FROM hitl.escalation_step WHERE sla = 
 SELECT kind, workflow,
        CASE kind WHEN 'policy_set' THEN
            jsonb_strip_nulls(detail) - '{blind,stages,approvals,auto_tune,on_invalid,on_timeout,veto_window,irreversible,overlap_rate,required_context}'::text[]
+           - '{panel,step_up,blind_rate,explanation,step_up_tier,resubmit_window}'::text[]
            ELSE detail END AS detail,
        actor = current_user AS mine
 FROM hitl.event
