@@ -120,11 +120,12 @@ SELECT pg_temp.start('quo flat', 'three') AS t \gset
 UPDATE hitl.task SET approvals = 3 WHERE id = :t;
 SELECT hitl.approve(pg_temp.take(r, 'quo flat'), reviewer => r) FROM unnest('{quo_ann,quo_bob,quo_dan}'::text[]) WITH ORDINALITY x (r, n) ORDER BY n;
 -- That nobody is left is said at once.
+BEGIN;
 SELECT pg_temp.start('quo flat', 'four') AS t \gset
 UPDATE hitl.task SET approvals = 4 WHERE id = :t;
 SELECT hitl.approve(pg_temp.take(r, 'quo flat'), reviewer => r) FROM unnest('{quo_ann,quo_bob,quo_dan}'::text[]) WITH ORDINALITY x (r, n) ORDER BY n;
 SELECT kind, actor FROM hitl.event WHERE task = :t AND kind NOT IN ('claimed') ORDER BY id;
-DELETE FROM hitl.task WHERE id = :t;
+ROLLBACK;
 
 -- The policy of the claim holds, whatever comes into force before the verdict.
 SELECT pg_temp.start('quo', 'fewer') AS t \gset
@@ -284,6 +285,7 @@ SELECT * FROM pg_temp.task;
 
 -- A known answer: on record, never the outcome, and not to be told from a
 -- review by what it returns.  Who is wrong too often is paused.
+BEGIN;
 SELECT pg_temp.demand('quo', '{"approvals": 1, "panel": 1, "overlap_rate": 0}') IS NOT NULL AS plain;
 SELECT pg_temp.start('quo', 'known') AS t \gset
 SELECT pg_temp.hand(:t, 'quo_ann') = :t AS handed;
@@ -323,4 +325,8 @@ SELECT :t2 - 1 AS t1 \gset
 SELECT kind, approvals FROM hitl.task WHERE id IN (:t1, :t2) ORDER BY id;
 SELECT pg_temp.hand(:t1, 'quo_ann') = :t1 AND pg_temp.hand(:t2, 'quo_bob') = :t2 AS handed;
 SELECT hitl.approve(:t1, reviewer => 'quo_ann') IS NULL AS review, hitl.approve(:t2, reviewer => 'quo_bob') IS NULL AS overlap, hitl.approve(:t2, reviewer => 'quo_bob') IS NULL AS again;
-UPDATE hitl.queue SET gold_bar = NULL WHERE name = 'quo';
+ROLLBACK;
+
+-- All is in one state.
+SELECT count(*) AS tasks FROM pg_temp.task;
+SELECT c.invariant, d.subject, c.detail FROM hitl.check() c JOIN hitl.decision d ON d.id = c.decision WHERE d.workflow ~ '^quo';
