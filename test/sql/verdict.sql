@@ -265,6 +265,57 @@ SELECT hitl.approve(:t, reviewer => 'ver_bob');
 RESET SESSION AUTHORIZATION;
 ROLLBACK;
 
+-- A person is all of their logins, behind whatever role, also as an admin or a
+-- delegate; whoever got hold of the task.
+BEGIN;
+CREATE ROLE regress_hitl_una IN ROLE hitl_reviewer;
+CREATE ROLE regress_hitl_una2 IN ROLE hitl_reviewer, hitl_application, hitl_delegate, hitl_admin;
+CREATE ROLE regress_hitl_pool IN ROLE hitl_application, hitl_delegate;
+GRANT regress_hitl_pool TO regress_hitl_una, regress_hitl_una2;
+SELECT hitl.add_reviewer('ver_una', 'regress_hitl_una'), hitl.add_login('ver_una', 'regress_hitl_una2'), hitl.join_queue('ver_una', 'ver2'), hitl.join_queue('ver_bob', 'ver2');
+CREATE FUNCTION pg_temp.hand(reviewer text) RETURNS bigint LANGUAGE sql AS $$
+    UPDATE hitl.task SET holder = hand.reviewer, lease = 4711, claimed_at = clock_timestamp(), lease_until = clock_timestamp() + interval '15 minutes' WHERE workflow = 'ver2' RETURNING id
+$$;
+SET LOCAL SESSION AUTHORIZATION regress_hitl_una2;
+INSERT INTO hitl.decision (workflow, output) VALUES ('ver2', '1');
+RESET SESSION AUTHORIZATION;
+SELECT pg_temp.hand('ver_una') AS t \gset
+SET LOCAL SESSION AUTHORIZATION regress_hitl_una;
+SELECT pg_temp.refusal(s, :t) FROM unnest(ARRAY['SELECT hitl.approve($1)', 'SELECT hitl.reject($1, ''UNSAFE'', ''n'')', 'SELECT hitl.amend($1, ''2'', ''UNSAFE'', ''n'')',
+    'SELECT sqlstate FROM hitl.decide(jsonb_build_array(jsonb_build_object(''task'', $1, ''action'', ''approve'')))', 'SELECT hitl.decide_like($1, ''approve'', alike => ''{output}'')']) WITH ORDINALITY x (s, n) ORDER BY n;
+SET LOCAL SESSION AUTHORIZATION regress_hitl_una2;
+SELECT pg_temp.refusal('SELECT hitl.approve($1)', :t);
+SET LOCAL ROLE regress_hitl_pool;
+SELECT pg_temp.refusal('SELECT hitl.approve($1, reviewer => ''ver_una'')', :t);
+RESET SESSION AUTHORIZATION;
+SELECT pg_temp.hand('ver_bob') AS t \gset
+SET LOCAL SESSION AUTHORIZATION regress_hitl_una2;
+SELECT pg_temp.refusal('SELECT hitl.approve($1, reviewer => ''ver_bob'')', :t);
+SET LOCAL ROLE regress_hitl_pool;
+SELECT pg_temp.refusal('SELECT hitl.approve($1, reviewer => ''ver_bob'')', :t);
+SET LOCAL SESSION AUTHORIZATION regress_hitl_una;
+SET LOCAL ROLE regress_hitl_pool;
+SELECT pg_temp.refusal('SELECT hitl.approve($1, reviewer => ''ver_bob'')', :t);
+RESET SESSION AUTHORIZATION;
+SELECT hitl.approve(:t, reviewer => 'ver_bob');
+-- a pooled login submits for everybody, but who submits behind it is known
+SET LOCAL SESSION AUTHORIZATION regress_hitl_una;
+SET LOCAL ROLE regress_hitl_pool;
+INSERT INTO hitl.decision (workflow) VALUES ('ver2');
+RESET SESSION AUTHORIZATION;
+SELECT pg_temp.hand('ver_una') AS t \gset
+SET LOCAL SESSION AUTHORIZATION regress_hitl_pool;
+SELECT pg_temp.refusal('SELECT hitl.approve($1, reviewer => ''ver_una'')', :t);
+RESET SESSION AUTHORIZATION;
+-- who stands in for the submitter does not decide it for them
+SELECT pg_temp.hand('ver_bob') AS t \gset
+UPDATE hitl.task SET on_behalf_of = 'ver_una' WHERE id = :t;
+SELECT pg_temp.refusal('SELECT hitl.approve($1, reviewer => ''ver_bob'')', :t);
+UPDATE hitl.task SET on_behalf_of = 'ver_ann' WHERE id = :t;
+SELECT hitl.approve(:t, reviewer => 'ver_bob');
+SELECT reviewer, on_behalf_of FROM hitl.verdict WHERE task = :t;
+ROLLBACK;
+
 -- The first answer is given again wherever the task has gone meanwhile.
 BEGIN;
 INSERT INTO hitl.decision (workflow) VALUES ('ver2');
