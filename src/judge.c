@@ -24,6 +24,7 @@
 
 #include "cache.h"
 #include "judge.h"
+#include "resubmit.h"
 #include "text.h"
 
 /* as many fields are named */
@@ -107,6 +108,9 @@ hitl_judge_keys(const HitlPolicy *policy)
 		keys |= 1U << HITL_KEY_INPUT;
 	if (policy->step_limit >= 0)
 		keys |= 1U << HITL_KEY_PARENT;
+	if (policy->max_resubmits >= 0)
+		keys |= 1U << HITL_KEY_WORKFLOW | 1U << HITL_KEY_SUBJECT |
+			1U << HITL_KEY_ID;
 	for (int i = 0; i < policy->nrequired; i++)
 		keys |= 1U << policy->required[i].key;
 	return keys;
@@ -539,6 +543,9 @@ hitl_judge(const HitlPolicy *policy, const HitlRow *given,
 		look_for_novelty(&j);
 	if (policy->fairness_limit >= 0)
 		look_at_fairness(&j);
+	if (policy->max_resubmits >= 0 && hitl_resubmitted(policy, row))
+		send_to_review(&j, "resubmitted",
+					   reasons ? hitl_resubmit_text(policy) : NULL);
 	if (policy->irreversible)
 	{
 		if (row->isnull[HITL_KEY_REVERSIBLE])

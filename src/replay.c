@@ -386,6 +386,7 @@ read_decisions(FunctionCallInfo fcinfo, Replay *r)
 	r->row_context = AllocSetContextCreate(r->context, "hitl replay row",
 										   ALLOCSET_DEFAULT_SIZES);
 
+	r->row.stored = true;
 	initStringInfo(&query);
 	appendStringInfoString(&query,
 						   "SELECT d.id, d.created_at, d.gate_route");

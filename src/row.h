@@ -24,6 +24,7 @@ typedef struct HitlRow
 {
 	Datum		value[HITL_NKEYS];
 	bool		isnull[HITL_NKEYS];
+	bool		stored;			/* it is on record, and others came after it */
 } HitlRow;
 
 typedef struct HitlKeyInfo

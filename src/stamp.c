@@ -411,6 +411,7 @@ hitl_stamp(const HitlWorkflow *workflow, const HitlColumns *map,
 				(errcode(ERRCODE_HITL_GATE_OWNED),
 				 errmsg("the id of a decision is not a UUID of version 7"),
 				 errhint("Leave the column \"id\" to its default.")));
+	row.stored = false;
 	for (int i = 0; i < HITL_NKEYS; i++)
 	{
 		row.isnull[i] = map->key[i] == 0 || nulls[map->key[i] - 1];
