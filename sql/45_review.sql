@@ -8,12 +8,13 @@ CREATE FUNCTION hitl.claim(
     OUT time_left interval, OUT question text, OUT reasons jsonb,
     OUT input jsonb, OUT output jsonb, OUT confidence float8,
     OUT reasoning text, OUT alternatives jsonb, OUT context jsonb,
-    OUT history jsonb, OUT codes text[], OUT rubric jsonb)
+    OUT history jsonb, OUT codes text[], OUT rubric jsonb, OUT changes jsonb,
+    OUT notes text, OUT blind boolean, OUT stage text)
 RETURNS SETOF record
 LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 1
 AS 'MODULE_PATHNAME', 'hitl_claim';
 COMMENT ON FUNCTION hitl.claim(int, text[], text)
-    IS 'claims up to n of the most urgent tasks that the reviewer may take, from all of their queues or those named, and returns what there is to know about each; no row when there is nothing; ZH004 at the limit of open tasks, ZH012 when not a reviewer or not a member';
+    IS 'claims up to n (1 to 1000) of the most urgent tasks that the reviewer may take, from all of their queues, those of absent members for whom they stand in, or those named, and returns what there is to know about each (see packet); no row when there is nothing; ZH004 at the limit of open tasks, of claims in a shift or of tasks given back, ZH012 when not a reviewer, not a member, paused or away';
 
 CREATE FUNCTION hitl.approve(
     task bigint, note text DEFAULT NULL, reviewer text DEFAULT NULL,

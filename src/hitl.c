@@ -8,6 +8,7 @@
 #include "utils/guc.h"
 
 #include "login.h"
+#include "queue.h"
 #include "rule.h"
 #include "stamp.h"
 #include "worker.h"
@@ -23,5 +24,6 @@ _PG_init(void)
 	hitl_stamp_init();
 	hitl_rule_init();
 	hitl_login_init();
+	hitl_queue_init();
 	MarkGUCPrefixReserved("hitl");
 }

@@ -10,7 +10,9 @@
 #include "hitl.h"
 
 #include "catalog/pg_type.h"
+#include "common/hashfn.h"
 #include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
@@ -410,6 +412,26 @@ hitl_actor_is(const HitlActor *actor, const char *role)
 	return false;
 }
 
+bool
+hitl_actor_is_person(const HitlActor *actor, const char *name)
+{
+	const HitlReviewer *other;
+	HitlActor	roles;
+
+	if (strcmp(name, NameStr(actor->reviewer->name)) == 0)
+		return true;
+	other = hitl_reviewer(name);
+	if (other == NULL)
+		return false;
+	roles = hitl_actor_of(other);
+	for (int i = 0; i < roles.nroles; i++)
+	{
+		if (hitl_actor_is(actor, NameStr(roles.role[i])))
+			return true;
+	}
+	return false;
+}
+
 static bool
 is_login_of(const HitlReviewer *reviewer, Oid role)
 {
@@ -505,6 +527,18 @@ hitl_actor_or_lead(text *named)
 	add_role(&actor, login);
 	add_person_behind(&actor);
 	return actor;
+}
+
+void
+hitl_reviewer_lock(const char *name)
+{
+	uint64		hash = hash_bytes_extended((const unsigned char *) name,
+										   strlen(name), 0);
+	LOCKTAG		tag;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32),
+						 (uint32) hash, HITL_LOCK_REVIEWER);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
 bool

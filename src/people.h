@@ -85,6 +85,9 @@ typedef struct HitlActor
 
 extern bool hitl_actor_is(const HitlActor *actor, const char *role);
 
+/* whether this reviewer is one of the persons who act, under whatever login */
+extern bool hitl_actor_is_person(const HitlActor *actor, const char *name);
+
 /* a queue that was deleted under its tasks answers as the default one */
 extern const HitlQueue *hitl_queue(const char *name);
 
@@ -106,6 +109,13 @@ extern HitlActor hitl_actor_or_lead(text *named);
 
 /* the reviewer as if they acted by themselves */
 extern HitlActor hitl_actor_of(const HitlReviewer *reviewer);
+
+/*
+ * Lets what depends on how much the reviewer has in hand happen one after the
+ * other, to the end of the transaction.  Taken before any task (see
+ * src/README.md).
+ */
+extern void hitl_reviewer_lock(const char *name);
 
 /* whether who acts is a lead */
 extern bool hitl_is_lead(const HitlActor *actor);

@@ -2,16 +2,20 @@
  * queue.c
  *		Hands a reviewer the most urgent tasks that they may take.
  *
- * Each queue of the reviewer is read in its own order from the index
- * task_ready; the heads are merged by lane, key and age.  Nothing is sorted
- * and nothing is locked beforehand: the claim is the update of the row, which
- * fails at once when somebody else is at it, and then the next row is tried.
- * So two sessions never hold one task, and neither waits for the other.
+ * The queues on which the reviewer works are walked in their order (line.c).
+ * Nothing is sorted and nothing is locked beforehand: the claim is the update
+ * of the row, which fails at once when somebody else is at it, and then the
+ * next row is tried.  So two sessions never hold one task, and neither waits
+ * for the other.  No plan takes part, so none can make it take more.
  *
- * What a reviewer holds at once is bounded, so the claims of one reviewer
- * come one after the other, by a lock on the reviewer's name that lasts as
- * long as the transaction.  It is taken before any task (see src/README.md on
- * the order of locks).
+ * What a reviewer has in hand is bounded, so the claims of one reviewer come
+ * one after the other, by a lock on the reviewer's name that lasts as long as
+ * the transaction.  It is taken before any task (see src/README.md on the
+ * order of locks), and what is counted under it is what has committed by then,
+ * also in a transaction with an older snapshot.
+ *
+ * What the reviewer gave back is offered to them again only when there is
+ * nothing else: others come first.
  *
  * A lease ends by itself.  The clock puts the task back into the index; where
  * no worker runs, or it is late, the claim does that first.
@@ -20,20 +24,26 @@
 
 #include "access/xact.h"
 #include "catalog/pg_type.h"
-#include "common/hashfn.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "cache.h"
+#include "decision.h"
+#include "digest.h"
 #include "eligible.h"
+#include "gold.h"
+#include "line.h"
 #include "packet.h"
 #include "people.h"
+#include "queue.h"
+#include "shift.h"
 #include "sla.h"
 #include "task.h"
 #include "text.h"
@@ -45,37 +55,44 @@
 /* leases that a claim ends where the clock has not */
 #define CLAIM_SWEEP	100
 
-/* one queue, read in order */
-typedef struct Source
+/* a task that may be taken, and for whom */
+typedef struct Offer
 {
-	HitlScan	scan;
-	bool		empty;			/* no task is left */
-	HitlTask	head;
-} Source;
+	HitlTask	task;
+	const HitlPlace *place;
+	NameData	on_behalf_of;
+} Offer;
+
+/* one call of claim() */
+typedef struct Claim
+{
+	HitlActor	actor;
+	TimestampTz now;			/* when it began */
+	const HitlPlace *place;
+	int			nplaces;
+	int			wanted;
+	int			got;
+	HitlDesk	desk;
+	Snapshot	snapshot;		/* of the present pass */
+	Snapshot	latest;			/* what has committed under the lock */
+	int			npassed;
+	Offer	   *passed;			/* given back by the reviewer, in order */
+	int			nshared;
+	pg_uuid_t  *shared;			/* got, and judged by others as well */
+	ReturnSetInfo *rsinfo;
+} Claim;
+
+static int	max_claim_xact = 60;
 
 PG_FUNCTION_INFO_V1(hitl_claim);
 PG_FUNCTION_INFO_V1(hitl_release);
-
-static void
-lock_reviewer(const HitlReviewer *reviewer)
-{
-	uint64		hash = hash_bytes_extended((const unsigned char *) NameStr(reviewer->name),
-										   strlen(NameStr(reviewer->name)), 0);
-	LOCKTAG		tag;
-
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (hash >> 32),
-						 (uint32) hash, HITL_LOCK_REVIEWER);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-}
-
 /*
- * How many tasks the reviewer holds.  Looks at what has committed by now,
- * also in a transaction with an older snapshot.
+ * How many tasks the reviewer holds, under leases that run.
  */
 static int
-count_held(HitlDesk *desk, const HitlReviewer *reviewer, TimestampTz now)
+count_held(HitlDesk *desk, const HitlReviewer *reviewer, Snapshot snapshot,
+		   TimestampTz now)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	HitlScan	scan;
 	ScanKeyData key;
 	int			held = 0;
@@ -85,171 +102,259 @@ count_held(HitlDesk *desk, const HitlReviewer *reviewer, TimestampTz now)
 	hitl_scan_begin(&scan, desk->task->rel, "task_held", snapshot, &key, 1);
 	while (hitl_scan_next(&scan))
 	{
-		HitlTask	task;
-
-		hitl_task_read(scan.slot, &task);
-		if (task.lease_until > now)
+		slot_getallattrs(scan.slot);
+		if (DatumGetTimestampTz(scan.slot->tts_values[HITL_TASK_LEASE_UNTIL]) > now)
 			held++;
 	}
 	hitl_scan_end(&scan);
-	UnregisterSnapshot(snapshot);
 	return held;
 }
 
-/*
- * The queues to claim from: all of the reviewer's, or those that the caller
- * names.
- */
-static int
-choose_queues(const HitlReviewer *reviewer, ArrayType *wanted,
-			  const char ***result)
+int
+hitl_wanted_places(const HitlReviewer *reviewer, ArrayType *wanted,
+				   TimestampTz now, HitlPlace **places)
 {
+	HitlPlace  *all;
+	int			nall = hitl_places(reviewer, now, &all);
 	Datum	   *elems;
 	bool	   *nulls;
 	int			nelems;
 	int			n = 0;
 
+	*places = all;
 	if (wanted == NULL)
-	{
-		*result = palloc(sizeof(char *) * Max(reviewer->nqueues, 1));
-		for (int i = 0; i < reviewer->nqueues; i++)
-			(*result)[n++] = pstrdup(NameStr(reviewer->queues[i]));
-		return n;
-	}
-
+		return nall;
 	deconstruct_array(wanted, TEXTOID, -1, false, TYPALIGN_INT,
 					  &elems, &nulls, &nelems);
-	*result = palloc(sizeof(char *) * Max(nelems, 1));
+	*places = palloc(sizeof(HitlPlace) * Max(nelems, 1));
 	for (int i = 0; i < nelems; i++)
 	{
 		char	   *name = nulls[i] ? NULL : TextDatumGetCString(elems[i]);
+		int			at = 0;
 		bool		seen = false;
 
-		if (name == NULL || !hitl_is_member(reviewer, name))
+		while (at < nall &&
+			   (name == NULL || strcmp(NameStr(all[at].queue), name) != 0))
+			at++;
+		if (at == nall)
 			ereport(ERROR,
 					(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
 					 errmsg("reviewer \"%s\" is not a member of queue \"%s\"",
 							NameStr(reviewer->name), name ? hitl_clip(name) : "NULL"),
 					 errhint("An admin changes that by hitl.join_queue().")));
 		for (int j = 0; j < n; j++)
-			seen |= strcmp((*result)[j], name) == 0;
+			seen |= strcmp(NameStr((*places)[j].queue), name) == 0;
 		if (!seen)
-			(*result)[n++] = name;
+			(*places)[n++] = all[at];
 	}
 	return n;
 }
 
-static void
-advance(Source *source)
-{
-	source->empty = !hitl_scan_next(&source->scan);
-	if (!source->empty)
-		hitl_task_read(source->scan.slot, &source->head);
-}
-
-static Source *
-open_sources(HitlDesk *desk, const char **queues, int nqueues,
-			 Snapshot snapshot)
-{
-	Source	   *sources = palloc0(sizeof(Source) * Max(nqueues, 1));
-
-	for (int i = 0; i < nqueues; i++)
-	{
-		ScanKeyData key;
-
-		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ,
-					CStringGetTextDatum(queues[i]));
-		hitl_scan_begin(&sources[i].scan, desk->task->rel, "task_ready",
-						snapshot, &key, 1);
-		advance(&sources[i]);
-	}
-	return sources;
-}
-
+/*
+ * Whether the task is one of several on a decision of which this call has got
+ * one.
+ */
 static bool
-before(const HitlTask *a, const HitlTask *b)
+got_copy(const Claim *claim, const HitlTask *task)
 {
-	if (a->lane != b->lane)
-		return a->lane < b->lane;
-	if (a->sort_key != b->sort_key)
-		return a->sort_key < b->sort_key;
-	return a->id < b->id;
-}
-
-static Source *
-most_urgent(Source *sources, int nsources)
-{
-	Source	   *best = NULL;
-
-	for (int i = 0; i < nsources; i++)
+	for (int i = 0; i < claim->nshared; i++)
 	{
-		if (!sources[i].empty &&
-			(best == NULL || before(&sources[i].head, &best->head)))
-			best = &sources[i];
+		if (memcmp(&claim->shared[i], &task->decision, UUID_LEN) == 0)
+			return true;
 	}
-	return best;
-}
-
-static bool
-may_take(const HitlActor *actor, const HitlTask *task)
-{
-	return hitl_bar(actor, NULL, task, GetCurrentTimestamp()) == HITL_NO_BAR;
+	return false;
 }
 
 /*
- * Claims up to n tasks into *claimed; returns how many it got.
+ * Claims a task that may be taken, or makes one of a known answer in its
+ * place, and shows it.  False if somebody else was at the task.
  */
-static int
-claim_tasks(HitlDesk *desk, const HitlActor *actor, const char **queues,
-			int nqueues, int n, HitlTask *claimed)
+static bool
+take(Claim *claim, Offer *offer, const HitlTaskSpec *gold)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	Source	   *sources = open_sources(desk, queues, nqueues, snapshot);
-	Source	   *source;
-	int			got = 0;
+	HitlTask   *task = &offer->task;
+	HitlTransition transition = {0};
+	const HitlWorkflow *w;
+	HitlDecision decision;
+	bool		taken = true;
 
-	while (got < n && (source = most_urgent(sources, nqueues)) != NULL)
+	if (gold)
 	{
-		CHECK_FOR_INTERRUPTS();
-		if (may_take(actor, &source->head))
-		{
-			HitlTransition transition = {0};
-
-			const HitlWorkflow *w = hitl_workflow(NameStr(source->head.workflow),
-												  strlen(NameStr(source->head.workflow)));
-
-			transition.act = HITL_ACT_CLAIM;
-			transition.now = GetCurrentTimestamp();
-			transition.actor = *actor;
-			transition.policy_version = w ? w->policy->version : 0;
-			claimed[got] = source->head;
-			if (hitl_task_apply(desk, &claimed[got], &transition, snapshot,
-								false) == HITL_WRITTEN)
-				got++;
-		}
-		advance(source);
+		task->decision = gold->decision;
+		task->workflow = gold->workflow;
 	}
-	for (int i = 0; i < nqueues; i++)
-		hitl_scan_end(&sources[i].scan);
-	UnregisterSnapshot(snapshot);
-	return got;
+	w = hitl_workflow(NameStr(task->workflow), strlen(NameStr(task->workflow)));
+	hitl_packet_open(&decision, task, claim->snapshot);
+	transition.act = HITL_ACT_CLAIM;
+	transition.actor = claim->actor;
+	transition.on_behalf_of = offer->on_behalf_of;
+	transition.policy_version = w ? w->policy->version : 0;
+	transition.packet_hash = hitl_packet_hash_of(&decision.row);
+	transition.now = GetCurrentTimestamp();
+	if (gold)
+		hitl_task_create_held(&claim->desk, gold, &transition, task);
+	else
+		taken = hitl_task_apply(&claim->desk, task, &transition,
+								claim->snapshot, false) == HITL_WRITTEN;
+	if (taken)
+	{
+		claim->got++;
+		if (task->panel > 1 || gold)
+			claim->shared[claim->nshared++] = task->decision;
+		hitl_packet_put(task, &decision, claim->now, claim->snapshot,
+						claim->rsinfo);
+	}
+	hitl_decision_close(&decision);
+	return taken;
 }
 
+/*
+ * Takes the task that the offer names.  Before it, by chance, come decisions
+ * with a known answer; not for those who stand in for somebody, whose work is
+ * not theirs.
+ */
+static void
+take_or_measure(Claim *claim, Offer *offer)
+{
+	bool		own = NameStr(offer->on_behalf_of)[0] == '\0';
+	HitlTaskSpec gold;
+
+	while (own && claim->got < claim->wanted &&
+		   hitl_gold_draw(&claim->actor, &offer->task, claim->latest, &gold))
+	{
+		Offer		other = *offer;
+
+		if (got_copy(claim, &(HitlTask) {.decision = gold.decision}))
+			break;
+		(void) take(claim, &other, &gold);
+	}
+	if (claim->got < claim->wanted)
+		(void) take(claim, offer, NULL);
+}
+
+/*
+ * Walks the queues once.
+ */
+static void
+walk(Claim *claim)
+{
+	MemoryContext outer = CurrentMemoryContext;
+	MemoryContext each = AllocSetContextCreate(outer, "hitl claim",
+											   ALLOCSET_DEFAULT_SIZES);
+	const char *name = NameStr(claim->actor.reviewer->name);
+	HitlLine   *line = hitl_line_open(claim->desk.task->rel, claim->place,
+									  claim->nplaces, claim->snapshot);
+	Offer		offer;
+
+	claim->npassed = 0;
+	MemoryContextSwitchTo(each);
+	while (claim->got < claim->wanted &&
+		   hitl_line_next(line, &offer.task, &offer.place))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (!got_copy(claim, &offer.task) &&
+			hitl_may_take(&claim->actor, offer.place, &offer.task,
+						  GetCurrentTimestamp(), claim->latest,
+						  &offer.on_behalf_of))
+		{
+			if (!hitl_names_has(offer.task.passed, name))
+				take_or_measure(claim, &offer);
+			else if (claim->npassed < claim->wanted)
+			{
+				MemoryContextSwitchTo(outer);
+				hitl_line_read(line, &offer.task);
+				claim->passed[claim->npassed++] = offer;
+				MemoryContextSwitchTo(each);
+			}
+		}
+		MemoryContextReset(each);
+	}
+	MemoryContextSwitchTo(outer);
+	hitl_line_close(line);
+	MemoryContextDelete(each);
+}
+
+static void
+begin_pass(Claim *claim)
+{
+	claim->snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	claim->latest = RegisterSnapshot(GetLatestSnapshot());
+}
+
+static void
+end_pass(Claim *claim)
+{
+	UnregisterSnapshot(claim->latest);
+	UnregisterSnapshot(claim->snapshot);
+}
+
+static void
+claim_tasks(Claim *claim)
+{
+	bool		busy;
+
+	begin_pass(claim);
+	walk(claim);
+	/* a lease may be over without the clock having been here */
+	if (claim->got < claim->wanted && hitl_worker_present() &&
+		hitl_sweep(CLAIM_SWEEP, &busy) > 0)
+	{
+		end_pass(claim);
+		begin_pass(claim);
+		walk(claim);
+	}
+	for (int i = 0; i < claim->npassed && claim->got < claim->wanted; i++)
+	{
+		if (!got_copy(claim, &claim->passed[i].task))
+			(void) take(claim, &claim->passed[i], NULL);
+	}
+	end_pass(claim);
+}
+
+/*
+ * How many tasks the reviewer may claim now, at most n.
+ */
+static int
+check_limits(HitlDesk *desk, const HitlReviewer *reviewer, TimestampTz now,
+			 int n)
+{
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	int			held = count_held(desk, reviewer, snapshot, now);
+
+	UnregisterSnapshot(snapshot);
+	if (held >= reviewer->max_open)
+		ereport(ERROR,
+				(errcode(ERRCODE_HITL_CAPACITY),
+				 errmsg("reviewer \"%s\" holds %d tasks already",
+						NameStr(reviewer->name), held),
+				 errdetail("The limit (max_open) is %d.", reviewer->max_open),
+				 errhint("Decide or release some first.")));
+	return hitl_shift_room(reviewer, now,
+						   Min(n, reviewer->max_open - held));
+}
+
+static void
+warn_if_old(TimestampTz now)
+{
+	int64		seconds = (now - GetCurrentTransactionStartTimestamp()) /
+		USECS_PER_SEC;
+
+	if (max_claim_xact >= 0 && seconds > max_claim_xact)
+		ereport(WARNING,
+				(errmsg("claim in a transaction that began " INT64_FORMAT " seconds ago",
+						seconds),
+				 errhint("Commit soon: until then the leases run, and nobody else can take the tasks.")));
+}
+
+/* (n, queues, reviewer) */
 Datum
 hitl_claim(PG_FUNCTION_ARGS)
 {
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	int32		n = PG_ARGISNULL(0) ? 1 : PG_GETARG_INT32(0);
 	ArrayType  *wanted = PG_ARGISNULL(1) ? NULL : PG_GETARG_ARRAYTYPE_P(1);
-	text	   *named = PG_ARGISNULL(2) ? NULL : PG_GETARG_TEXT_PP(2);
-	HitlActor	actor = hitl_actor_from(named);
-	HitlTask   *claimed;
-	const char **queues;
-	HitlDesk	desk;
-	TimestampTz now;
-	int			nqueues;
-	int			held;
-	int			got = 0;
+	Claim		claim = {0};
+	const HitlReviewer *reviewer;
+	HitlPlace  *places;
 	bool		busy;
 
 	if (n < 1 || n > MAX_CLAIM)
@@ -257,37 +362,39 @@ hitl_claim(PG_FUNCTION_ARGS)
 				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
 				 errmsg("cannot claim %d tasks at once", n),
 				 errhint("Claim 1 to %d.", MAX_CLAIM)));
-	nqueues = choose_queues(actor.reviewer, wanted, &queues);
+	claim.actor = hitl_actor_from(hitl_text_arg(fcinfo, 2));
+	reviewer = claim.actor.reviewer;
+	claim.now = GetCurrentTimestamp();
+	(void) hitl_check_present(NULL, reviewer, claim.now);
+	claim.nplaces = hitl_wanted_places(reviewer, wanted, claim.now, &places);
+	claim.place = places;
 	InitMaterializedSRF(fcinfo, 0);
+	claim.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 
-	lock_reviewer(actor.reviewer);
+	hitl_reviewer_lock(NameStr(reviewer->name));
 	if (!hitl_worker_present())
 		(void) hitl_sweep(CLAIM_SWEEP, &busy);
 
-	hitl_desk_open(&desk);
-	now = GetCurrentTimestamp();
-	held = count_held(&desk, actor.reviewer, now);
-	if (held >= actor.reviewer->max_open)
-		ereport(ERROR,
-				(errcode(ERRCODE_HITL_CAPACITY),
-				 errmsg("reviewer \"%s\" holds %d tasks already",
-						NameStr(actor.reviewer->name), held),
-				 errdetail("The limit (max_open) is %d.",
-						   actor.reviewer->max_open),
-				 errhint("Decide or release some first.")));
-	n = Min(n, actor.reviewer->max_open - held);
-	claimed = palloc(sizeof(HitlTask) * n);
-	got = claim_tasks(&desk, &actor, queues, nqueues, n, claimed);
-
-	/* a lease may be over without the clock having been here */
-	if (got < n && hitl_worker_present() &&
-		hitl_sweep(CLAIM_SWEEP, &busy) > 0)
-		got += claim_tasks(&desk, &actor, queues, nqueues, n - got,
-						   claimed + got);
-	hitl_desk_close(&desk);
-
-	hitl_packets(claimed, got, now, rsinfo->setResult, rsinfo->setDesc);
+	hitl_desk_open(&claim.desk);
+	claim.now = GetCurrentTimestamp();
+	warn_if_old(claim.now);
+	claim.wanted = check_limits(&claim.desk, reviewer, claim.now, n);
+	claim.passed = palloc(sizeof(Offer) * claim.wanted);
+	claim.shared = palloc(sizeof(pg_uuid_t) * claim.wanted);
+	claim_tasks(&claim);
+	hitl_desk_close(&claim.desk);
+	hitl_shift_claimed(reviewer, claim.now, claim.got);
 	return (Datum) 0;
+}
+
+void
+hitl_queue_init(void)
+{
+	DefineCustomIntVariable("hitl.max_claim_xact",
+							"Warns of claims in transactions that are older than this.",
+							"Leases run from the claim, and tasks stay locked to the end of the transaction; -1 warns of none.",
+							&max_claim_xact, 60, -1, INT_MAX / 1000,
+							PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
 }
 
 Datum

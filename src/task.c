@@ -402,6 +402,8 @@ set_clocks(const HitlTaskSpec *spec, HitlTask *task)
 	const HitlSla *sla = hitl_sla(NameStr(spec->sla));
 
 	task->first_review_at = task->resolution_at = task->due_at = DT_NOEND;
+	if (spec->due_at != 0)
+		task->due_at = spec->due_at;
 	if (spec->kind == HITL_KIND_MONITOR)
 		task->resolution_at = hitl_add_span(spec->created_at,
 											&spec->veto_window);

@@ -204,6 +204,7 @@ typedef struct HitlTaskSpec
 	double		confidence;		/* -1: not known */
 	bool		blind;
 	NameData	sla;			/* empty: none */
+	TimestampTz due_at;			/* shown, with no clock behind; 0: none */
 	char	   *question;		/* NULL: the decision's or the workflow's */
 	TimestampTz created_at;		/* its clocks run from here */
 	Interval	veto_window;	/* of kind monitor, which has no other clock */

@@ -99,6 +99,7 @@ SELECT subject FROM pg_temp.claim('que_eve', 5);
 SELECT subject FROM pg_temp.claim('que_eve');
 \echo :SQLSTATE
 SELECT hitl.release(id, 'que_eve') FROM hitl.task WHERE holder = 'que_eve' ORDER BY lane LIMIT 1;
+-- (what was given back comes last)
 SELECT subject FROM pg_temp.claim('que_eve', 5);
 ROLLBACK;
 
@@ -181,10 +182,10 @@ FROM hitl.claim(1, NULL, 'que_bob');
 SELECT pg_temp.give_back('que_bob');
 SELECT h ->> 'confidence' AS confidence, h ->> 'output' AS output, h ->> 'route' AS route,
        h ->> 'outcome' AS outcome, h ->> 'note' AS note
-FROM hitl.claim(1, NULL, 'que_bob'), jsonb_array_elements(history -> 'subject') WITH ORDINALITY AS j (h, n)
+FROM hitl.claim(1, NULL, 'que_ann'), jsonb_array_elements(history -> 'subject') WITH ORDINALITY AS j (h, n)
 ORDER BY n;
 -- A decision without question, deadline and history.
-SELECT question, due_at, time_left, history, codes FROM hitl.claim(1, NULL, 'que_bob');
+SELECT question, due_at, time_left, history, codes FROM hitl.claim(1, '{que_due}', 'que_ann');
 ROLLBACK;
 -- Without its own question a decision has that of the workflow; the history is
 -- not longer than five.
