@@ -33,7 +33,7 @@ GRANT EXECUTE ON FUNCTION hitl.uuidv7(), hitl.actor(), hitl.find_request(text, t
 
 -- Reviewers, and those who act for them.
 GRANT EXECUTE ON FUNCTION
-    hitl.claim(int, text[], text),
+    hitl.claim(int, text[], text), hitl.packet(bigint, text, bigint),
     hitl.approve(bigint, text, text, bigint, jsonb),
     hitl.reject(bigint, text, text, text, bigint, text, jsonb),
     hitl.amend(bigint, jsonb, text, text, text, bigint, text, jsonb),

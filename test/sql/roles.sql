@@ -48,7 +48,7 @@ LEFT JOIN pg_roles r ON r.oid = a.grantee
 WHERE p.pronamespace = 'hitl'::regnamespace AND NOT (p.provolatile = 'i' AND p.proparallel = 's')
 GROUP BY p.oid
 ORDER BY 2 NULLS FIRST, p.oid::regprocedure::text COLLATE "C";
-SELECT p.proname = 'digest' AS digest, string_agg(DISTINCT r.rolname, ' ') AS may_call_statistics
+SELECT p.proname IN ('digest', 'diff') AS of_values, string_agg(DISTINCT r.rolname, ' ') AS may_call_statistics
 FROM pg_proc p, aclexplode(p.proacl) a JOIN pg_roles r ON r.oid = a.grantee
 WHERE p.pronamespace = 'hitl'::regnamespace AND a.grantee <> p.proowner
   AND p.provolatile = 'i' AND p.proparallel = 's'
