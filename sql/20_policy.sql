@@ -45,7 +45,7 @@ COMMENT ON COLUMN hitl.workflow.always_human IS 'nothing is ever final without a
 COMMENT ON COLUMN hitl.workflow.two_admins IS 'what could make more automatic takes effect when a second admin confirms it, see proposal';
 COMMENT ON COLUMN hitl.workflow.policy_version IS 'the policy in force; NULL: none, all to people';
 COMMENT ON COLUMN hitl.workflow.baseline IS 'the version of its baseline in force, what inputs usually look like; NULL: none';
-COMMENT ON COLUMN hitl.workflow.quota IS 'most open tasks that it may have, about: an insert that would make another fails (53400); NULL: no limit';
+COMMENT ON COLUMN hitl.workflow.quota IS 'most open tasks that it may have: while it has as many, an insert that needs a person, or might by the audit lottery, fails (53400); exact within a session, and a thirty-second more for each further one that inserts at the same time; NULL: no limit';
 COMMENT ON COLUMN hitl.workflow.notes IS 'what reviewers should know: what the AI can and cannot do, how to judge it';
 COMMENT ON COLUMN hitl.workflow.kill_reason IS 'why nothing is automatic until somebody resumes; NULL: not killed';
 

@@ -139,6 +139,7 @@ read_decision(const pg_uuid_t *id, HitlTaskSpec *spec)
 		ereport(ERROR,
 				(errcode(ERRCODE_FOREIGN_KEY_VIOLATION),
 				 errmsg("workflow \"%s\" does not exist", NameStr(name))));
+	spec->quota = w->quota;
 	if (spec->confidence >= 0)
 		spec->confidence = hitl_worth(w, spec->confidence);
 	if (NameStr(spec->queue)[0] == '\0')

@@ -27,7 +27,8 @@ typedef struct HitlJudgement
 
 /*
  * The evaluator: of the live gate, of the challenger and of replays.  Looks at
- * the policy and the row alone (and, for step_limit, at the earlier steps).
+ * the policy and the row alone (and, for step_limit, at the earlier steps; for
+ * max_resubmits, at other decisions of the subject).
  * Reasons are recorded if wanted.
  */
 extern void hitl_judge(const HitlPolicy *policy, const HitlRow *row,

@@ -25,6 +25,7 @@
 #include "utils/syscache.h"
 
 #include "cache.h"
+#include "quota.h"
 #include "random.h"
 #include "stamp.h"
 #include "store.h"
@@ -438,6 +439,8 @@ hitl_stamp(const HitlWorkflow *workflow, const HitlColumns *map,
 	v[COL_AUDIT_U] = Float8GetDatum(hitl_random_uniform());
 	v[COL_PROPENSITY] = Float8GetDatum(hitl_propensity(workflow->policy,
 													   judgement.route, route));
+	if (route == HITL_MONITOR || DatumGetFloat8(v[COL_PROPENSITY]) > 0)
+		hitl_quota_check(NameStr(workflow->name), workflow->quota);
 	n[COL_CHALLENGER_ROUTE] = workflow->challenger == NULL;
 	v[COL_CHALLENGER_ROUTE] = (Datum) 0;
 	if (workflow->challenger)
@@ -534,6 +537,7 @@ hitl_stamp_task(const HitlWorkflow *workflow, const Datum *v, const bool *n,
 
 	spec.decision = *DatumGetUUIDP(v[COL_ID]);
 	spec.workflow = workflow->name;
+	spec.quota = workflow->quota;
 	if (strcmp(route, hitl_route_name(HITL_REVIEW)) == 0)
 		spec.kind = HITL_KIND_REVIEW;
 	else if (drawn)
@@ -573,7 +577,11 @@ hitl_stamp_task(const HitlWorkflow *workflow, const Datum *v, const bool *n,
 		spec.stage = stage[0];
 	}
 	if (spec.kind == HITL_KIND_REVIEW)
+	{
+		/* once more: the tasks of a statement are made at its end */
+		hitl_quota_check(NameStr(workflow->name), workflow->quota);
 		create_copies(&spec, policy);
+	}
 	else
 	{
 		spec.panel = 1;

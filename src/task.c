@@ -20,6 +20,7 @@
 #include "utils/fmgrprotos.h"
 
 #include "eligible.h"
+#include "quota.h"
 #include "task.h"
 #include "worker.h"
 
@@ -468,6 +469,8 @@ hitl_task_create(const HitlTaskSpec *spec)
 	from_spec(spec, &task);
 	insert(table, &task);
 	hitl_table_close(table);
+	if (spec->quota > 0)
+		hitl_quota_enter(NameStr(task.workflow), task.id);
 	hitl_task_check_stuck(&task);
 }
 

@@ -211,6 +211,7 @@ typedef struct HitlTaskSpec
 	NameData	submitter;
 	bool		has_login;
 	NameData	submitter_login;
+	int32		quota;			/* of the workflow: it counts; 0: it does not */
 } HitlTaskSpec;
 
 /* Makes the task; says so if nobody may take it. */

@@ -26,6 +26,7 @@
 
 #include "cache.h"
 #include "json.h"
+#include "quota.h"
 #include "random.h"
 #include "record.h"
 #include "task.h"
@@ -508,6 +509,7 @@ end_task(HitlDesk *desk, const HitlTask *task,
 	else
 		hitl_record_verdict(desk, task, true,
 							transition->act != HITL_ACT_CAST, transition);
+	hitl_quota_leave(NameStr(task->workflow), task->id);
 	return written;
 }
 
