@@ -399,7 +399,8 @@ COMMENT ON FUNCTION hitl.set_workflow(text, text, text, int, text, int, text, re
     IS 'changes a workflow for the decisions to come: fields as in create_workflow; what is NULL is as before, what reset names is as at first; 23503 if workflow, queue or SLA does not exist';
 
 -- What identifies a person to the database stands in two tables: one at a
--- time looks and writes.
+-- time looks and writes.  (In REPEATABLE READ the look is as old as the
+-- transaction; SERIALIZABLE sees to it by itself.)
 CREATE FUNCTION hitl.require_free_login(login regrole)
 RETURNS void
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
