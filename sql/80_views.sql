@@ -324,7 +324,7 @@ AS $$
         JOIN hitl.policy p ON p.workflow = d.workflow AND p.version = d.policy_version
         WHERE d.id = explain.decision AND d.challenger_route IS NOT NULL
       UNION ALL
-        SELECT e.created_at, 7, e.id,
+        SELECT e.created_at, CASE WHEN e.detail ? 'why' THEN 10 ELSE 7 END, e.id,
                CASE e.kind
                    WHEN 'veto_window_over' THEN format('%s: the time for a veto was over.', e.created_at)
                    WHEN 'escalated' THEN
@@ -379,7 +379,7 @@ AS $$
                       ': ' || v.note)
         FROM hitl.verdict v WHERE v.decision = explain.decision
       UNION ALL
-        SELECT 'infinity', 10, t.id,
+        SELECT 'infinity', 11, t.id,
                CASE WHEN t.holder IS NOT NULL THEN format('"%s" holds it until %s.', t.holder, t.lease_until)
                     WHEN t.kind = 'audit' THEN format('Its audit waits in queue "%s".', t.queue)
                     WHEN t.kind = 'monitor' THEN format('It can be looked at in queue "%s".', t.queue)

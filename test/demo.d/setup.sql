@@ -8,9 +8,10 @@ CREATE ROLE dave LOGIN;
 CREATE ROLE erin LOGIN;
 CREATE ROLE frank LOGIN;
 CREATE ROLE grace LOGIN;
+CREATE ROLE heidi LOGIN;
 CREATE ROLE lea LOGIN;
 GRANT hitl_application TO digit_app, clinic_app;
-GRANT hitl_reviewer TO alice, bob, carol, dave, erin, frank, grace;
+GRANT hitl_reviewer TO alice, bob, carol, dave, erin, frank, grace, heidi;
 GRANT hitl_lead TO lea;
 
 -- Plain approval above 0.90; a digit is never turned down by the machine.
@@ -27,6 +28,13 @@ SELECT hitl.create_workflow('fna-triage', queue => 'pathology',
 SELECT hitl.set_policy('fna-triage', upper => 0.90, lower => 0.10,
                        audit_rate_approve => 0.20, audit_rate_reject => 0.20);
 
+-- What cannot be undone: two people must agree, and each judges before the
+-- AI's output is shown.
+SELECT hitl.create_workflow('fna-surgery', queue => 'pathology',
+                            question => 'Malignant, operate?',
+                            application => 'clinic_app', always_human => true);
+SELECT hitl.set_policy('fna-surgery', approvals => 2, blind => true);
+
 -- No policy, hence every decision goes to a person; two seconds to look at
 -- it, then the doctor on call is asked.
 SELECT hitl.create_queue('on-call');
@@ -39,9 +47,11 @@ SELECT hitl.create_workflow('fna-urgent', queue => 'night-desk',
                             application => 'clinic_app', sla => 'urgent');
 
 SELECT hitl.add_reviewer(r, login => r::regrole)
-  FROM unnest('{alice,bob,carol,dave,erin,frank,grace}'::text[]) AS r;
+  FROM unnest('{alice,bob,carol,dave,erin,frank,heidi}'::text[]) AS r;
+SELECT hitl.add_reviewer('grace', login => 'grace', tier => 2);
 SELECT hitl.join_queue(r, 'data-entry')
   FROM unnest('{alice,bob,carol,dave}'::text[]) AS r;
 SELECT hitl.join_queue(r, 'pathology')
   FROM unnest('{erin,frank}'::text[]) AS r;
-SELECT hitl.join_queue('grace', 'on-call');
+SELECT hitl.join_queue('grace', q) FROM unnest('{on-call,pathology}'::text[]) AS q;
+SELECT hitl.join_queue('heidi', 'night-desk');
