@@ -55,7 +55,7 @@ RETURNS record
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'hitl_judge_task';
 COMMENT ON FUNCTION hitl.judge(bigint, jsonb, text, bigint)
-    IS 'stores what the holder of a blind task thinks themselves, up to 1 MB, and returns what was withheld until then; the first judgment counts: ZH003 for another one; 55000 when the task is not blind; ZH001 and ZH002 as approve';
+    IS 'stores what the holder of a blind task thinks themselves, up to 1 MB, and returns what was withheld until then; in a transaction block or within a function NULLs, since a judgment that can be taken back is none: then packet() returns it, or the same judgment again, once it has been committed, and no verdict counts before; the first judgment counts: ZH003 for another one, also after the task was given back; 55000 when the task is not blind; ZH001 and ZH002 as approve';
 
 CREATE FUNCTION hitl.step_up(
     task bigint, method text, reviewer text DEFAULT NULL,

@@ -7,19 +7,30 @@
  * what they think themselves.  The first judgment counts: it was made without
  * the proposal.
  *
+ * A judgment that can still be taken back is not stored.  So in a transaction
+ * block, or within a function, the task stays blind until the transaction has
+ * committed; then hitl.packet() shows it, or the same judgment again.  A
+ * statement of its own is shown the proposal at once; if a client makes such
+ * a statement fail after it has read the answer, the server's log says so.
+ *
  * Behind a pooled login the server does not know how the person has logged in;
  * the delegate does, and says so.
  */
 #include "hitl.h"
 
+#include "access/xact.h"
 #include "catalog/pg_type.h"
+#include "executor/execdesc.h"
 #include "fmgr.h"
 #include "funcapi.h"
 #include "miscadmin.h"
+#include "tcop/pquery.h"
 #include "utils/builtins.h"
+#include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "cache.h"
+#include "judgment.h"
 #include "people.h"
 #include "refusal.h"
 #include "task.h"
@@ -41,26 +52,142 @@ static HitlQuery reveal_query = {
 	.argtypes = {INT8OID, TEXTOID, INT8OID}
 };
 
+/* what the reviewer has judged of the task before they gave it back */
+static HitlQuery earlier_query = {
+	.text =
+	"SELECT detail OPERATOR(pg_catalog.->) 'judgment' FROM hitl.event"
+	" WHERE decision OPERATOR(pg_catalog.=) $1"
+	"   AND task OPERATOR(pg_catalog.=) $2"
+	"   AND actor OPERATOR(pg_catalog.=) $3"
+	"   AND kind OPERATOR(pg_catalog.=) 'judged' ORDER BY id LIMIT 1",
+	.nargs = 3,
+	.argtypes = {UUIDOID, INT8OID, TEXTOID}
+};
+
+/* what the transaction has judged, and not been shown yet */
+static int64 *judged = NULL;
+static int	njudged = 0;
+
+/* what it has been shown, if anything */
+static int64 shown_task = 0;
+static NameData shown_to;
+
+static void
+end_of_transaction(XactEvent event, void *arg)
+{
+	if (event != XACT_EVENT_COMMIT && event != XACT_EVENT_ABORT &&
+		event != XACT_EVENT_PREPARE)
+		return;
+	if (event == XACT_EVENT_ABORT && shown_task != 0)
+		ereport(LOG,
+				(errmsg("reviewer \"%s\" was shown the proposal of task " INT64_FORMAT " for a judgment that was not stored",
+						NameStr(shown_to), shown_task)));
+	judged = NULL;				/* it went with the transaction's memory */
+	njudged = 0;
+	shown_task = 0;
+}
+
+static void
+watch_transaction(void)
+{
+	static bool watching = false;
+
+	if (!watching)
+		RegisterXactCallback(end_of_transaction, NULL);
+	watching = true;
+}
+
+bool
+hitl_judged_just_now(int64 task)
+{
+	for (int i = 0; i < njudged; i++)
+	{
+		if (judged[i] == task)
+			return true;
+	}
+	return false;
+}
+
+static void
+remember_judged(int64 task)
+{
+	watch_transaction();
+	if (hitl_judged_just_now(task))
+		return;
+	judged = judged == NULL ?
+		MemoryContextAlloc(TopTransactionContext, sizeof(int64)) :
+		repalloc(judged, sizeof(int64) * (njudged + 1));
+	judged[njudged++] = task;
+}
+
+/*
+ * Whether the function is called by the client's own statement, and all that
+ * the statement does is committed with it.
+ */
+static bool
+is_statement(FunctionCallInfo fcinfo)
+{
+	QueryDesc  *query = ActivePortal ? ActivePortal->queryDesc : NULL;
+
+	if (IsTransactionBlock() || GetCurrentTransactionNestLevel() > 1 ||
+		(MyXactFlags & XACT_FLAGS_PIPELINING) != 0 ||
+		query == NULL || query->estate == NULL)
+		return false;
+	for (MemoryContext context = fcinfo->flinfo->fn_mcxt; context != NULL;
+		 context = context->parent)
+	{
+		if (context == query->estate->es_query_cxt)
+			return true;
+	}
+	return false;
+}
+
 /* false if the act is done already; raises what is due otherwise */
 typedef bool (*HitlMayAct) (const HitlTask *task,
 							const HitlTransition *transition);
 
+/*
+ * Who has given the task back and claimed it again has seen the proposal.
+ */
+static Jsonb *
+earlier_judgment(const HitlTask *task, const HitlReviewer *reviewer)
+{
+	MemoryContext context = CurrentMemoryContext;
+	HitlSpi		spi;
+	Datum		args[3];
+	Jsonb	   *result = NULL;
+	bool		isnull;
+
+	args[0] = UUIDPGetDatum(&task->decision);
+	args[1] = Int64GetDatum(task->id);
+	args[2] = CStringGetTextDatum(NameStr(reviewer->name));
+	hitl_spi_begin(&spi);
+	hitl_spi_run(&earlier_query, args, GetLatestSnapshot(), 1);
+	MemoryContextSwitchTo(context);
+	if (SPI_processed > 0)
+		result = DatumGetJsonbPCopy(hitl_spi_value(0, 1, &isnull));
+	hitl_spi_end(&spi);
+	return result;
+}
+
 static bool
 may_judge(const HitlTask *task, const HitlTransition *transition)
 {
+	Jsonb	   *earlier;
+
 	if (!task->blind)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("task " INT64_FORMAT " is not blind", task->id),
 				 errhint("Its proposal was shown at the claim.")));
-	if (task->judgment == NULL)
-		return true;
-	if (!hitl_same_json(task->judgment, transition->judgment))
+	earlier = task->judgment ? task->judgment :
+		earlier_judgment(task, transition->actor.reviewer);
+	if (earlier && !hitl_same_json(earlier, transition->judgment))
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_ALREADY_DECIDED),
 				 errmsg("task " INT64_FORMAT " is judged already", task->id),
 				 errhint("The first judgment counts.")));
-	return false;
+	return task->judgment == NULL;
 }
 
 static bool
@@ -71,14 +198,16 @@ may_step_up(const HitlTask *task, const HitlTransition *transition)
 }
 
 /*
- * Does something with a task that the actor holds; *task is as afterwards.
+ * Does something with a task that the actor holds, unless it is done already;
+ * *task is as afterwards.
  */
-static void
+static bool
 act(int64 id, const int64 *lease, HitlTransition *transition,
 	HitlMayAct may_act, HitlTask *task)
 {
 	HitlDesk	desk;
 	HitlWrite	written = HITL_WRITTEN;
+	bool		acts;
 
 	hitl_desk_open(&desk);
 	do
@@ -93,11 +222,13 @@ act(int64 id, const int64 *lease, HitlTransition *transition,
 		(void) hitl_check_holder(NULL, id, found ? task : NULL,
 								 &transition->actor, lease, transition->now);
 		transition->on_behalf_of = task->on_behalf_of;
-		if (may_act(task, transition))
+		acts = may_act(task, transition);
+		if (acts)
 			written = hitl_task_apply(&desk, task, transition, snapshot, true);
 		UnregisterSnapshot(snapshot);
 	} while (written != HITL_WRITTEN);
 	hitl_desk_close(&desk);
+	return acts;
 }
 
 static int64
@@ -111,7 +242,7 @@ task_arg(FunctionCallInfo fcinfo)
 }
 
 /*
- * The columns that were withheld.
+ * The columns that were withheld, or still are.
  */
 static Datum
 reveal(const HitlTask *task, const HitlActor *actor, TupleDesc tupdesc)
@@ -157,7 +288,18 @@ hitl_judge_task(PG_FUNCTION_ARGS)
 				 errmsg("the judgment has %zu bytes",
 						(size_t) VARSIZE(transition.judgment)),
 				 errhint("A judgment has at most %d bytes.", MAX_JUDGMENT)));
-	act(id, PG_ARGISNULL(3) ? NULL : &lease, &transition, may_judge, &task);
+	if (act(id, PG_ARGISNULL(3) ? NULL : &lease, &transition, may_judge,
+			&task))
+	{
+		if (is_statement(fcinfo))
+		{
+			watch_transaction();
+			shown_task = id;
+			shown_to = transition.actor.reviewer->name;
+		}
+		else
+			remember_judged(id);
+	}
 	return reveal(&task, &transition.actor, BlessTupleDesc(tupdesc));
 }
 
@@ -191,6 +333,7 @@ hitl_step_up(PG_FUNCTION_ARGS)
 						(size_t) VARSIZE_ANY_EXHDR(method)),
 				 errhint("A name has at most %d bytes.", NAMEDATALEN - 1)));
 	transition.method = text_to_cstring(method);
-	act(id, PG_ARGISNULL(3) ? NULL : &lease, &transition, may_step_up, &task);
+	(void) act(id, PG_ARGISNULL(3) ? NULL : &lease, &transition, may_step_up,
+			   &task);
 	PG_RETURN_VOID();
 }

@@ -29,6 +29,7 @@
 #include "demand.h"
 #include "diff.h"
 #include "history.h"
+#include "judgment.h"
 #include "json.h"
 #include "judge.h"
 #include "packet.h"
@@ -277,7 +278,8 @@ hitl_packet_put(const HitlTask *task, const HitlDecision *decision,
 	bool		n[PACKET_NATTS] = {0};
 	HitlView	view;
 
-	view.withheld = task->blind && task->judgment == NULL;
+	view.withheld = task->blind && (task->judgment == NULL ||
+									hitl_judged_just_now(task->id));
 	view.alone = task->kind == HITL_KIND_OVERLAP ||
 		task->kind == HITL_KIND_GOLD ||
 		(task->kind == HITL_KIND_REVIEW && task->panel > 1);

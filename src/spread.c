@@ -35,6 +35,7 @@
 #include "document.h"
 #include "eligible.h"
 #include "json.h"
+#include "judgment.h"
 #include "people.h"
 #include "policy.h"
 #include "random.h"
@@ -596,7 +597,9 @@ hitl_decide_like(PG_FUNCTION_ARGS)
 
 	spread.found = find_first(&spread);
 	/* to say that a blind one has nothing there would tell something */
-	if (spread.found && (!spread.first.blind || spread.first.judgment))
+	if (spread.found &&
+		(!spread.first.blind || (spread.first.judgment &&
+								 !hitl_judged_just_now(spread.first.id))))
 		read_likeness(&spread.first, &spread.likeness);
 	(void) hitl_verdict_give(NULL, &spread.given, &spread.actor, &outcome,
 							 &again);

@@ -31,6 +31,7 @@
 #include "demand.h"
 #include "diff.h"
 #include "digest.h"
+#include "judgment.h"
 #include "people.h"
 #include "policy.h"
 #include "task.h"
@@ -442,6 +443,12 @@ check_lawful(HitlRefusal *refusal, const HitlGiven *given,
 						   "The proposal is withheld until then.",
 						   "Store your own judgment by hitl.judge().",
 						   "task " INT64_FORMAT " is not judged yet", task->id);
+	if (task->blind && hitl_judged_just_now(task->id))
+		return hitl_refuse(refusal, ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+						   "The proposal is withheld until then.",
+						   "Commit, and look at the proposal by hitl.packet().",
+						   "the judgment of task " INT64_FORMAT " is not committed yet",
+						   task->id);
 	if (given->code &&
 		!check_code(refusal, given->action, given->code,
 					hitl_workflow(NameStr(task->workflow),

@@ -144,7 +144,7 @@ WHERE v.workflow = 'lik' ORDER BY v.id;
 SELECT d.subject, e.actor, (e.detail ->> 'like_task')::bigint = e.task AS like_task, e.detail - 'like_task' - 'asserted_by' AS detail FROM hitl.event e JOIN hitl.decision d ON d.id = e.decision
 WHERE e.kind = 'decided_like';
 SELECT d.subject, t.holder FROM hitl.task t JOIN hitl.decision d ON d.id = t.decision WHERE t.workflow ~ '^lik' ORDER BY t.id;
-SELECT count(*) AS not_claimed FROM hitl.event e JOIN hitl.decision d ON d.id = e.decision WHERE e.kind = 'claimed' AND d.subject IN ('high', 'skilled', 'blind', 'excluded', 'overlap', 'unlike');
+SELECT count(*) AS not_claimed FROM hitl.event e JOIN hitl.decision d ON d.id = e.decision WHERE e.kind = 'claimed' AND d.workflow = 'lik' AND d.subject IN ('high', 'skilled', 'blind', 'excluded', 'overlap', 'unlike');
 -- again: the first answer, and nothing new
 INSERT INTO hitl.decision (workflow, subject, output, signals) VALUES ('lik', 'late', '{"pay": 1}', '{"cluster": 7}');
 SELECT l.target = v.task AS first, l.outcome, l.sqlstate FROM hitl.verdict v JOIN hitl.decision d ON d.id = v.decision,
