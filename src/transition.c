@@ -609,6 +609,23 @@ perform(HitlTask *task, const HitlTransition *t, const char **kind)
 	return NULL;
 }
 
+/* writes the row as it is after the act */
+static HitlWrite
+rewrite(HitlDesk *desk, HitlTask *task, HitlTask *after, Snapshot snapshot,
+		bool wait)
+{
+	Datum		values[HITL_TASK_NATTS];
+	bool		nulls[HITL_TASK_NATTS];
+	HitlWrite	written;
+
+	hitl_task_derive(after);
+	hitl_task_row(after, values, nulls);
+	written = hitl_table_update(desk->task, &task->tid, values, nulls,
+								HITL_TASK_NATTS, snapshot, wait);
+	after->tid = desk->task->slot->tts_tid;
+	return written;
+}
+
 HitlWrite
 hitl_task_apply(HitlDesk *desk, HitlTask *task,
 				const HitlTransition *transition, Snapshot snapshot, bool wait)
@@ -617,8 +634,7 @@ hitl_task_apply(HitlDesk *desk, HitlTask *task,
 	Jsonb	   *detail;
 	const char *kind = NULL;
 	HitlWrite	written;
-	Datum		values[HITL_TASK_NATTS];
-	bool		nulls[HITL_TASK_NATTS];
+	bool		ends;
 
 	switch (transition->act)
 	{
@@ -635,10 +651,11 @@ hitl_task_apply(HitlDesk *desk, HitlTask *task,
 	}
 
 	detail = perform(&after, transition, &kind);
-	hitl_task_derive(&after);
-	hitl_task_row(&after, values, nulls);
-	written = hitl_table_update(desk->task, &task->tid, values, nulls,
-								HITL_TASK_NATTS, snapshot, wait);
+	/* what tests a reviewer is for nobody else */
+	ends = after.kind == HITL_KIND_GOLD && !after.held;
+	written = ends ?
+		hitl_table_delete(desk->task, &task->tid, snapshot, wait) :
+		rewrite(desk, task, &after, snapshot, wait);
 	if (written != HITL_WRITTEN)
 		return written;
 	if (transition->act == HITL_ACT_ESCALATE ||
@@ -646,8 +663,8 @@ hitl_task_apply(HitlDesk *desk, HitlTask *task,
 		hitl_record_verdict(desk, task, true, false, transition);
 	if (detail)
 		hitl_event_write(desk, task, transition, kind, detail);
-	after.tid = desk->task->slot->tts_tid;
 	*task = after;
-	hitl_task_announce(task);
+	if (!ends)
+		hitl_task_announce(task);
 	return written;
 }
