@@ -1,20 +1,6 @@
 -- A subject that comes again and again meets a person.
 \set VERBOSITY terse
 
--- A new policy with these fields, the rest as before.
-CREATE FUNCTION pg_temp.demand(name text, fields jsonb) RETURNS int
-LANGUAGE plpgsql AS $$
-DECLARE
-    v int;
-BEGIN
-    INSERT INTO hitl.policy
-    SELECT (jsonb_populate_record(p, fields || jsonb_build_object('version', p.version + 1, 'base', p.version))).*
-    FROM hitl.policy p WHERE p.workflow = demand.name ORDER BY p.version DESC LIMIT 1
-    RETURNING version INTO v;
-    UPDATE hitl.workflow w SET policy_version = v WHERE w.name = demand.name;
-    RETURN v;
-END
-$$;
 CREATE VIEW pg_temp.passed AS
 SELECT subject, count(*) FILTER (WHERE route = 'auto_approve') AS passed,
        count(*) FILTER (WHERE route = 'review') AS reviews,
@@ -25,7 +11,7 @@ GROUP BY subject ORDER BY subject;
 
 SELECT hitl.create_workflow('again', queue => 'again'), hitl.set_policy('again', upper => 0.9, audit_rate_approve => 0);
 SELECT hitl.create_workflow('again too', queue => 'again'), hitl.set_policy('again too', upper => 0.9, audit_rate_approve => 0);
-SELECT pg_temp.demand('again', '{"max_resubmits": 3, "resubmit_window": "90 minutes"}');
+SELECT hitl.set_policy('again', max_resubmits => 3, resubmit_window => '90 minutes');
 
 -- one at a time, and all in one statement
 INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('again', 'one', 0.95);
@@ -63,7 +49,7 @@ INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('again', 'undo
 
 -- under a snapshot of before, others count all the same
 BEGIN ISOLATION LEVEL REPEATABLE READ;
-SELECT count(*) FROM hitl.decision WHERE subject = 'one';
+SELECT count(*) FROM hitl.decision WHERE workflow = 'again' AND subject = 'one';
 INSERT INTO hitl.decision (workflow, subject, confidence) VALUES ('again', 'one', 0.95) RETURNING route;
 COMMIT;
 
@@ -93,11 +79,11 @@ VALUES ('again', 'younger', 0.95), ('again', 'other 1', 0.95), ('again', 'older'
 ROLLBACK;
 
 -- zero: the second attempt is one too many; replays say the same of what is stored
-SELECT pg_temp.demand('again', '{"max_resubmits": 0}');
+SELECT hitl.set_policy('again', max_resubmits => 0);
 INSERT INTO hitl.decision (workflow, subject, confidence) SELECT 'again', 'zero', 0.95 FROM generate_series(1, 3) RETURNING route;
 SELECT old_route, new_route, decisions FROM hitl.replay('again', version => 2) ORDER BY 1, 2;
 SELECT old_route, new_route, decisions FROM hitl.replay('again', version => 1) ORDER BY 1, 2;
 -- a challenger is judged alike
-SELECT pg_temp.demand('again', '{"max_resubmits": null, "challenger": 3}');
+SELECT hitl.set_policy('again', reset => '{max_resubmits}', challenger => 3);
 INSERT INTO hitl.decision (workflow, subject, confidence) SELECT 'again', 'challenged', 0.95 FROM generate_series(1, 2) RETURNING route, challenger_route;
 SELECT * FROM hitl.check();
