@@ -14,6 +14,8 @@
  *   would tell what is in it: blind tasks, and those that they cannot be given.
  * - A second, independent look (kind overlap) is no target: it would measure
  *   nothing.
+ * - Each counts as claimed in the person's shift; where there is no room left
+ *   for any, nothing is decided.
  * - The open tasks of the queue are looked at in its order, and no more than
  *   MAX_LOOKED_AT of them.
  */
@@ -36,11 +38,13 @@
 #include "eligible.h"
 #include "json.h"
 #include "judgment.h"
+#include "packet.h"
 #include "people.h"
 #include "policy.h"
 #include "random.h"
 #include "record.h"
 #include "refusal.h"
+#include "shift.h"
 #include "task.h"
 #include "text.h"
 #include "verdict.h"
@@ -69,9 +73,12 @@ typedef struct Spread
 	HitlGiven	given;
 	HitlTask	first;
 	Likeness	likeness;
+	const char *kind;			/* of the first, as it is shown: nobody can
+								 * tell by it which is only measured */
 	int			limit;
 	int			decided;		/* without the first */
 	bool		found;			/* the first */
+	const HitlPlace *place;		/* where they may claim */
 	ReturnSetInfo *rsinfo;
 } Spread;
 
@@ -128,8 +135,10 @@ read_places(ArrayType *places, Likeness *likeness)
  * What the first decision has in the places: something in each.
  */
 static void
-read_likeness(const HitlTask *task, Likeness *likeness)
+read_likeness(Spread *spread)
 {
+	const HitlTask *task = &spread->first;
+	Likeness   *likeness = &spread->likeness;
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
 	HitlDecision decision;
 
@@ -139,6 +148,7 @@ read_likeness(const HitlTask *task, Likeness *likeness)
 
 		for (int i = 0; i < likeness->n; i++)
 			likeness->value[i] = value_at(&likeness->path[i], document);
+		spread->kind = hitl_shown_kind(task, &decision);
 		hitl_decision_close(&decision);
 	}
 	UnregisterSnapshot(snapshot);
@@ -205,94 +215,58 @@ put_row(Spread *spread, const HitlTask *task, const char *outcome,
  */
 
 /*
- * What is shown as a review is spread to reviews, so that nobody can tell by
- * it which task is only measured.
- */
-static HitlKind
-target_kind(HitlKind kind)
-{
-	return kind == HITL_KIND_OVERLAP || kind == HITL_KIND_GOLD ?
-		HITL_KIND_REVIEW : kind;
-}
-
-/* whether the person holds another copy of the same review */
-static bool
-holds_copy(HitlDesk *desk, const Spread *spread, const HitlTask *task,
-		   Snapshot snapshot)
-{
-	const char *name = NameStr(spread->actor.reviewer->name);
-	HitlScan	scan;
-	ScanKeyData key;
-	HitlTask	other;
-	bool		result = false;
-
-	if (task->panel == 1)
-		return false;
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ,
-				UUIDPGetDatum(&task->decision));
-	hitl_scan_begin(&scan, desk->task->rel, "task_decision", snapshot, &key, 1);
-	while (!result && hitl_scan_next(&scan))
-	{
-		hitl_task_read(scan.slot, &other);
-		result = other.held && strcmp(NameStr(other.holder), name) == 0;
-	}
-	hitl_scan_end(&scan);
-	return result;
-}
-
-/* for whom the first task is held, or NULL */
-static const HitlReviewer *
-absent_of(const Spread *spread)
-{
-	return hitl_reviewer(NameStr(spread->first.on_behalf_of));
-}
-
-/*
- * Who may hold the first task may not claim others any more if they have been
- * paused or are away, or have left the queue.
+ * Where the person may claim now: who may finish the first task need not be
+ * there any more, or not for the same one.
  */
 static bool
-check_present(HitlRefusal *refusal, const Spread *spread)
+find_place(HitlRefusal *refusal, Spread *spread)
 {
-	const HitlReviewer *absent = absent_of(spread);
 	const HitlReviewer *reviewer = spread->actor.reviewer;
+	TimestampTz now = GetCurrentTimestamp();
 	const char *queue = NameStr(spread->first.queue);
+	HitlPlace  *places;
+	int			n;
 
-	if (reviewer->paused)
-		return hitl_refuse(refusal, ERRCODE_HITL_NOT_ELIGIBLE, NULL, NULL,
-						   "reviewer \"%s\" is paused: %s",
-						   NameStr(reviewer->name), reviewer->paused);
-	if (hitl_away(reviewer, GetCurrentTimestamp()))
-		return hitl_refuse(refusal, ERRCODE_HITL_NOT_ELIGIBLE, NULL, NULL,
-						   "reviewer \"%s\" is away",
-						   NameStr(reviewer->name));
-	if (!hitl_is_member(absent ? absent : reviewer, queue))
-		return hitl_refuse(refusal, ERRCODE_HITL_NOT_ELIGIBLE, NULL, NULL,
-						   "reviewer \"%s\" is not a member of queue \"%s\"",
-						   NameStr((absent ? absent : reviewer)->name), queue);
-	return true;
+	if (!hitl_check_present(refusal, reviewer, now))
+		return false;
+	n = hitl_places(reviewer, now, &places);
+	for (int i = 0; i < n; i++)
+	{
+		if (strcmp(NameStr(places[i].queue), queue) == 0)
+		{
+			spread->place = &places[i];
+			return true;
+		}
+	}
+	return hitl_refuse(refusal, ERRCODE_HITL_NOT_ELIGIBLE, NULL, NULL,
+					   "reviewer \"%s\" is not a member of queue \"%s\"",
+					   NameStr(reviewer->name), queue);
 }
 
 /*
- * Whether the person has to do with the decision already.
+ * Whether the person has nothing to do with the decision yet, and for whom
+ * they would judge it.
  */
 static bool
-check_distinct(HitlRefusal *refusal, const Spread *spread, HitlDesk *desk,
-			   const HitlTask *task, Snapshot snapshot)
+check_distinct(HitlRefusal *refusal, const Spread *spread,
+			   const HitlTask *task, NameData *on_behalf_of)
 {
 	const char *name = NameStr(spread->actor.reviewer->name);
-	HitlBar		bar = hitl_bar(&spread->actor, absent_of(spread), task,
-							   GetCurrentTimestamp());
+	TimestampTz now = GetCurrentTimestamp();
+	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	bool		may = hitl_may_take(&spread->actor, spread->place, task, now,
+									snapshot, on_behalf_of);
 
-	if (bar == HITL_BAR_OWN)
+	UnregisterSnapshot(snapshot);
+	if (may)
+		return true;
+	if (hitl_task_is_own(task, &spread->actor))
 		return hitl_refuse(refusal, ERRCODE_HITL_SELF_REVIEW, NULL, NULL,
 						   "who acts for reviewer \"%s\" submitted the decision of task " INT64_FORMAT,
 						   name, task->id);
-	if (bar != HITL_NO_BAR || holds_copy(desk, spread, task, snapshot))
-		return hitl_refuse(refusal, ERRCODE_HITL_SELF_REVIEW, NULL, NULL,
-						   "reviewer \"%s\" has to do with the decision of task " INT64_FORMAT " already",
-						   name, task->id);
-	return true;
+	return hitl_refuse(refusal, ERRCODE_HITL_SELF_REVIEW, NULL, NULL,
+					   "reviewer \"%s\" has to do with the decision of task " INT64_FORMAT " already",
+					   name, task->id);
 }
 
 /*
@@ -329,7 +303,8 @@ decide_one(HitlRefusal *refusal, Spread *spread, HitlTask *task,
 
 	transition.act = HITL_ACT_CLAIM;
 	transition.actor = spread->actor;
-	transition.on_behalf_of = spread->first.on_behalf_of;
+	if (!check_distinct(refusal, spread, task, &transition.on_behalf_of))
+		return false;
 	transition.policy_version = w ? w->policy->version : 0;
 	transition.packet_hash = packet_hash;
 
@@ -347,8 +322,7 @@ decide_one(HitlRefusal *refusal, Spread *spread, HitlTask *task,
 
 	hitl_desk_open(&desk);
 	snapshot = RegisterSnapshot(GetTransactionSnapshot());
-	claimed = check_distinct(refusal, spread, &desk, task, snapshot) &&
-		hitl_verdict_may(refusal, &given, &spread->actor, &held);
+	claimed = hitl_verdict_may(refusal, &given, &spread->actor, &held);
 	transition.now = GetCurrentTimestamp();
 	claimed = claimed && claim(refusal, &desk, task, &transition, snapshot);
 	UnregisterSnapshot(snapshot);
@@ -401,11 +375,10 @@ is_target(const Spread *spread, const HitlTask *task)
 	HitlBar		bar;
 
 	if (task->id == spread->first.id || task->blind ||
-		task->kind != target_kind(spread->first.kind) ||
+		strcmp(hitl_kind_name(task->kind), spread->kind) != 0 ||
 		strcmp(NameStr(task->workflow), NameStr(spread->first.workflow)) != 0)
 		return false;
-	bar = hitl_bar(&spread->actor, absent_of(spread), task,
-				   GetCurrentTimestamp());
+	bar = hitl_bar(&spread->actor, NULL, task, GetCurrentTimestamp());
 	return bar != HITL_BAR_TIER && bar != HITL_BAR_SKILL;
 }
 
@@ -456,7 +429,7 @@ spread_out(Spread *spread)
 	HitlRefusal refusal = {0};
 	MemoryContext context;
 
-	if (!check_present(&refusal, spread))
+	if (!find_place(&refusal, spread))
 	{
 		hitl_refusal_log(&refusal);
 		put_row(spread, NULL, NULL, &refusal);
@@ -596,11 +569,17 @@ hitl_decide_like(PG_FUNCTION_ARGS)
 	spread.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	spread.found = find_first(&spread);
+	if (spread.found)
+	{
+		hitl_reviewer_lock(NameStr(spread.actor.reviewer->name));
+		spread.limit = hitl_shift_room(spread.actor.reviewer,
+									   GetCurrentTimestamp(), spread.limit);
+	}
 	/* to say that a blind one has nothing there would tell something */
 	if (spread.found &&
 		(!spread.first.blind || (spread.first.judgment &&
 								 !hitl_judged_just_now(spread.first.id))))
-		read_likeness(&spread.first, &spread.likeness);
+		read_likeness(&spread);
 	(void) hitl_verdict_give(NULL, &spread.given, &spread.actor, &outcome,
 							 &again);
 	spread.first.id = spread.given.task;
@@ -609,6 +588,8 @@ hitl_decide_like(PG_FUNCTION_ARGS)
 	if (spread.found && !again)
 	{
 		spread_out(&spread);
+		hitl_shift_claimed(spread.actor.reviewer, GetCurrentTimestamp(),
+						   spread.decided);
 		write_event(&spread);
 	}
 	return (Datum) 0;

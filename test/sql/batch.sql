@@ -175,6 +175,15 @@ BEGIN;
 UPDATE hitl.task SET blind = true WHERE workflow = 'lik';
 SELECT pg_temp.refusal(format('SELECT pg_temp.like(''lik_ann'', %L)', s)) FROM unnest(ARRAY[$$'approve', alike => '{reasoning}'$$, $$'approve', alike => '{output}'$$]) s;
 ROLLBACK;
+-- Each counts in the shift.
+BEGIN;
+UPDATE hitl.task SET queue = 'lik' WHERE workflow = 'lik';
+UPDATE hitl.reviewer SET shift_limit = 3 WHERE name = 'lik_ann';
+SELECT count(outcome) FROM pg_temp.like('lik_ann', $$'approve', alike => '{output}'$$);
+SELECT claimed FROM hitl.shift WHERE reviewer = 'lik_ann';
+UPDATE hitl.task SET holder = 'lik_ann', lease = 4711, claimed_at = now(), lease_until = now() + interval '1 hour' WHERE id = (SELECT min(id) FROM hitl.task WHERE workflow = 'lik' AND holder IS NULL);
+SELECT pg_temp.refusal(format($$SELECT hitl.decide_like(%s, 'approve', alike => '{output}', reviewer => 'lik_ann')$$, id)) ~ '^ZH004' AS no_room FROM hitl.task WHERE holder = 'lik_ann';
+ROLLBACK;
 -- Who must not claim does not spread either.
 UPDATE hitl.reviewer SET paused = 'for a talk' WHERE name = 'lik_ann';
 INSERT INTO hitl.decision (workflow, subject, output, model) VALUES ('lik', 'm1 late', '1', 'm1');
