@@ -11,7 +11,8 @@
  * - Who shall judge alone is shown no verdict on the decision, and of the
  *   questions those asked since they hold the task: their own.
  * - While the proposal is withheld, so is what was proposed and decided before
- *   on the same subject, which may well be the same.
+ *   on the same subject, which may well be the same.  So is, always, what of
+ *   that somebody is still to judge alone: it may be the same person.
  */
 #include "hitl.h"
 
@@ -28,7 +29,11 @@
 static HitlQuery subject_query = {
 	.text =
 	"SELECT pg_catalog.jsonb_agg(h.item ORDER BY h.id DESC) FROM ("
-	"  SELECT d.id, CASE WHEN $4 THEN pg_catalog.jsonb_build_object("
+	"  SELECT d.id, CASE WHEN $4 OR EXISTS (SELECT FROM hitl.task t"
+	"             WHERE t.decision OPERATOR(pg_catalog.=) d.id"
+	"               AND (t.blind OR t.panel OPERATOR(pg_catalog.>) 1"
+	"                    OR t.kind OPERATOR(pg_catalog.=) 'gold'))"
+	"         THEN pg_catalog.jsonb_build_object("
 	"           'decision', d.id, 'created_at', d.created_at)"
 	"         ELSE pg_catalog.jsonb_build_object("
 	"           'decision', d.id, 'created_at', d.created_at,"

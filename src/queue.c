@@ -224,9 +224,11 @@ take_or_measure(Claim *claim, Offer *offer)
 	{
 		Offer		other = *offer;
 
-		if (got_copy(claim, &(HitlTask) {.decision = gold.decision}))
-			break;
 		(void) take(claim, &other, &gold);
+		/* the next one is another */
+		CommandCounterIncrement();
+		UnregisterSnapshot(claim->latest);
+		claim->latest = RegisterSnapshot(GetLatestSnapshot());
 	}
 	if (claim->got < claim->wanted)
 		(void) take(claim, offer, NULL);
@@ -435,5 +437,6 @@ hitl_release(PG_FUNCTION_ARGS)
 		UnregisterSnapshot(snapshot);
 	} while (written != HITL_WRITTEN);
 	hitl_desk_close(&desk);
+	hitl_shift_released(actor.reviewer, transition.now);
 	PG_RETURN_VOID();
 }
