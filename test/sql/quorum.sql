@@ -307,7 +307,7 @@ SELECT name, paused FROM hitl.reviewer WHERE name = 'quo_dan';
 SELECT pg_temp.gold('quo_dan') AS g, pg_temp.gold('quo_dan') AS h \gset
 SELECT hitl.reject(:g, 'UNSAFE', 'n', 'quo_dan');
 SELECT name, paused IS NOT NULL AS paused FROM hitl.reviewer WHERE name = 'quo_dan';
-SELECT actor, detail - 'reviewer' AS detail FROM hitl.event WHERE kind = 'reviewer_paused';
+SELECT actor, detail - 'reviewer' AS detail FROM hitl.event WHERE kind = 'reviewer_paused' AND detail ->> 'queue' = 'quo';
 -- what they hold they may finish, and the answer is the same again
 SELECT hitl.approve(:h, reviewer => 'quo_dan'), hitl.approve(:h, reviewer => 'quo_dan') AS again;
 SELECT pg_temp.refusal($$SELECT hitl.reject($1, 'UNSAFE', 'n', 'quo_dan')$$, :h);
