@@ -86,11 +86,3 @@ LANGUAGE c VOLATILE PARALLEL UNSAFE ROWS 10
 AS 'MODULE_PATHNAME', 'hitl_decide_like';
 COMMENT ON FUNCTION hitl.decide_like(bigint, text, text, text, jsonb, text[], int, text, bigint, text, jsonb)
     IS 'gives the task that the caller holds a verdict (approve, reject, amend), and the same to up to n (1 to 1000) open tasks of its workflow, queue and kind whose decisions have equal values in all places named in alike (a column, with keys after dots where it is jsonb); of the queue the first 10000 open tasks are looked at; those that are blind or that the person could not be given are left out; each is claimed and decided by the same person, and names the task in like_task; a row for each in target, the given task first, with the outcome or what it was refused by (target NULL: all others were); 22023 where the decision has nothing in a place; ZH004 where the shift has no room for more; the task itself as approve';
-
-CREATE FUNCTION hitl.release(
-    task bigint, reviewer text DEFAULT NULL, lease bigint DEFAULT NULL)
-RETURNS void
-LANGUAGE c VOLATILE PARALLEL UNSAFE
-AS 'MODULE_PATHNAME', 'hitl_release';
-COMMENT ON FUNCTION hitl.release(bigint, text, bigint)
-    IS 'gives a task back undecided; errors as approve';

@@ -42,6 +42,17 @@ GRANT EXECUTE ON FUNCTION
     hitl.decide_like(bigint, text, text, text, jsonb, text[], int, text, bigint, text, jsonb),
     hitl.release(bigint, text, bigint)
     TO hitl_reviewer, hitl_delegate;
+GRANT EXECUTE ON FUNCTION
+    hitl.extend(bigint, text, bigint), hitl.escalate(bigint, text, text, text, bigint),
+    hitl.ask(bigint, text, interval, text, bigint)
+    TO hitl_reviewer, hitl_delegate;
+GRANT EXECUTE ON FUNCTION
+    hitl.answer(uuid, text), hitl.open_questions() TO hitl_application, hitl_lead;
+GRANT EXECUTE ON FUNCTION hitl.withdraw(uuid, text) TO hitl_application;
+GRANT EXECUTE ON FUNCTION
+    hitl.reassign(bigint, text, text, text), hitl.requeue(bigint, text, int, int, text, text),
+    hitl.recall(bigint, text, text), hitl.recall_all(text, text, text)
+    TO hitl_lead, hitl_delegate;
 GRANT EXECUTE ON FUNCTION hitl.step_up(bigint, text, text, bigint) TO hitl_delegate;
 GRANT EXECUTE ON FUNCTION
     hitl.veto(uuid, text, text),

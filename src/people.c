@@ -180,6 +180,22 @@ hitl_queue(const char *name)
 }
 
 bool
+hitl_queue_exists(const char *name)
+{
+	HitlSpi		spi;
+	Datum		arg = CStringGetTextDatum(name);
+	bool		found;
+
+	if (strlen(name) >= NAMEDATALEN)
+		return false;
+	hitl_spi_begin(&spi);
+	hitl_spi_run(&queue_query, &arg, GetLatestSnapshot(), 1);
+	found = SPI_processed > 0;
+	hitl_spi_end(&spi);
+	return found;
+}
+
+bool
 hitl_queue_unattended(const HitlQueue *queue)
 {
 	HitlQueue  *q = unconstify(HitlQueue *, queue);

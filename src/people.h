@@ -91,6 +91,8 @@ extern bool hitl_actor_is_person(const HitlActor *actor, const char *name);
 /* a queue that was deleted under its tasks answers as the default one */
 extern const HitlQueue *hitl_queue(const char *name);
 
+extern bool hitl_queue_exists(const char *name);
+
 /* whether it has no members and that is worth saying: not again and again */
 extern bool hitl_queue_unattended(const HitlQueue *queue);
 

@@ -85,13 +85,10 @@ typedef struct Claim
 static int	max_claim_xact = 60;
 
 PG_FUNCTION_INFO_V1(hitl_claim);
-PG_FUNCTION_INFO_V1(hitl_release);
-/*
- * How many tasks the reviewer holds, under leases that run.
- */
-static int
-count_held(HitlDesk *desk, const HitlReviewer *reviewer, Snapshot snapshot,
-		   TimestampTz now)
+
+int
+hitl_count_held(HitlDesk *desk, const HitlReviewer *reviewer,
+				Snapshot snapshot, TimestampTz now)
 {
 	HitlScan	scan;
 	ScanKeyData key;
@@ -321,7 +318,7 @@ check_limits(HitlDesk *desk, const HitlReviewer *reviewer, TimestampTz now,
 			 int n)
 {
 	Snapshot	snapshot = RegisterSnapshot(GetLatestSnapshot());
-	int			held = count_held(desk, reviewer, snapshot, now);
+	int			held = hitl_count_held(desk, reviewer, snapshot, now);
 
 	UnregisterSnapshot(snapshot);
 	if (held >= reviewer->max_open)
@@ -397,46 +394,4 @@ hitl_queue_init(void)
 							"Leases run from the claim, and tasks stay locked to the end of the transaction; -1 warns of none.",
 							&max_claim_xact, 60, -1, INT_MAX / 1000,
 							PGC_USERSET, GUC_UNIT_S, NULL, NULL, NULL);
-}
-
-Datum
-hitl_release(PG_FUNCTION_ARGS)
-{
-	int64		id = PG_ARGISNULL(0) ? 0 : PG_GETARG_INT64(0);
-	text	   *named = PG_ARGISNULL(1) ? NULL : PG_GETARG_TEXT_PP(1);
-	int64		lease = PG_ARGISNULL(2) ? 0 : PG_GETARG_INT64(2);
-	HitlActor	actor = hitl_actor_from(named);
-	HitlTransition transition = {0};
-	HitlDesk	desk;
-	HitlTask	task;
-	HitlWrite	written;
-
-	if (PG_ARGISNULL(0))
-		ereport(ERROR,
-				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				 errmsg("the task must not be null")));
-	transition.act = HITL_ACT_RELEASE;
-	transition.actor = actor;
-	hitl_desk_open(&desk);
-	do
-	{
-		Snapshot	snapshot;
-		bool		found;
-
-		CHECK_FOR_INTERRUPTS();
-		snapshot = RegisterSnapshot(GetTransactionSnapshot());
-		found = hitl_task_find(&desk, id, snapshot, &task);
-
-		if (!found ||
-			!hitl_task_is_mine(&task, &actor,
-							   PG_ARGISNULL(2) ? NULL : &lease))
-			hitl_not_holder(id, found ? &task : NULL, &actor);
-		transition.now = GetCurrentTimestamp();
-		hitl_lease_check(&task, transition.now);
-		written = hitl_task_apply(&desk, &task, &transition, snapshot, true);
-		UnregisterSnapshot(snapshot);
-	} while (written != HITL_WRITTEN);
-	hitl_desk_close(&desk);
-	hitl_shift_released(actor.reviewer, transition.now);
-	PG_RETURN_VOID();
 }

@@ -14,6 +14,10 @@
 extern int	hitl_wanted_places(const HitlReviewer *reviewer, ArrayType *wanted,
 							   TimestampTz now, HitlPlace **places);
 
+/* how many tasks the reviewer holds, under leases that run */
+extern int	hitl_count_held(HitlDesk *desk, const HitlReviewer *reviewer,
+							Snapshot snapshot, TimestampTz now);
+
 extern void hitl_queue_init(void);
 
 #endif							/* HITL_QUEUE_H */
