@@ -437,35 +437,41 @@ COMMENT ON COLUMN hitl.reliability.mean_confidence IS 'weighted mean of the stat
 COMMENT ON COLUMN hitl.reliability.accuracy_lo IS 'lower Wilson limit, level 0.95';
 COMMENT ON COLUMN hitl.reliability.accuracy_hi IS 'upper Wilson limit';
 
+-- Cheap at any length of the queues: see open_depth().
 CREATE VIEW hitl.queue_status WITH (security_invoker = true, security_barrier = true) AS
-SELECT q.name AS queue, s.waiting, s.waiting_p0, s.waiting_p1, s.waiting_p2, s.held,
-       s.overdue, s.next_due_at, s.oldest_at,
-       statement_timestamp() - s.oldest_at AS oldest_wait,
-       m.reviewers
+WITH held AS MATERIALIZED (SELECT * FROM hitl.held_depth())
+SELECT q.name AS queue, o.lane,
+       CASE WHEN o.more THEN greatest(o.open, hitl.open_estimate(q.name, o.lane)) ELSE o.open END
+       + coalesce(h.expired, 0) AS open,
+       o.more AS open_estimated,
+       coalesce(h.held, 0) AS held,
+       o.overdue + coalesce(h.overdue, 0) AS overdue,
+       least(o.next_due_at, h.next_due_at) AS next_due_at,
+       least(o.next_due_at, h.next_due_at) - statement_timestamp() AS time_left,
+       least(o.oldest_at, h.oldest_at) AS oldest_at,
+       statement_timestamp() - least(o.oldest_at, h.oldest_at) AS oldest_wait,
+       m.members, m.present
 FROM hitl.queue q
+CROSS JOIN LATERAL hitl.open_depth(q.name) o
+LEFT JOIN held h ON h.queue = q.name AND h.lane = o.lane
 CROSS JOIN LATERAL (
-    SELECT count(*) FILTER (WHERE open) AS waiting,
-           count(*) FILTER (WHERE open AND lane = 0) AS waiting_p0,
-           count(*) FILTER (WHERE open AND lane = 1) AS waiting_p1,
-           count(*) FILTER (WHERE open AND lane = 2) AS waiting_p2,
-           count(*) FILTER (WHERE NOT open) AS held,
-           count(*) FILTER (WHERE due_at <= statement_timestamp()) AS overdue,
-           min(due_at) FILTER (WHERE due_at > statement_timestamp()
-                               AND due_at < 'infinity') AS next_due_at,
-           min(created_at) FILTER (WHERE open) AS oldest_at
-    FROM (SELECT t.lane, t.due_at, t.created_at,
-                 t.holder IS NULL OR t.lease_until <= statement_timestamp() AS open
-          FROM hitl.task t
-          WHERE t.queue = q.name) t) s
-CROSS JOIN LATERAL (SELECT count(*) AS reviewers FROM hitl.membership m WHERE m.queue = q.name) m;
-COMMENT ON VIEW hitl.queue_status IS 'per queue: what waits, what is held, what is late';
-COMMENT ON COLUMN hitl.queue_status.waiting IS 'open to claims, also those whose lease is over';
-COMMENT ON COLUMN hitl.queue_status.overdue IS 'past their deadline, waiting or held';
-COMMENT ON COLUMN hitl.queue_status.oldest_wait IS 'age of the oldest task that waits';
-COMMENT ON COLUMN hitl.queue_status.waiting_p0 IS 'waiting in lane 0';
-COMMENT ON COLUMN hitl.queue_status.waiting_p1 IS 'waiting in lane 1';
-COMMENT ON COLUMN hitl.queue_status.waiting_p2 IS 'waiting in lane 2';
+    SELECT count(*) AS members,
+           count(*) FILTER (WHERE r.paused IS NULL
+                            AND NOT EXISTS (SELECT FROM hitl.absence a
+                                            WHERE a.reviewer = r.name AND a.since <= statement_timestamp()
+                                              AND a.until > statement_timestamp())) AS present
+    FROM hitl.membership m
+    JOIN hitl.reviewer r ON r.name = m.reviewer
+    WHERE m.queue = q.name) m;
+COMMENT ON VIEW hitl.queue_status IS 'per queue and lane: what waits, what is held, what is late, who is there';
+COMMENT ON COLUMN hitl.queue_status.lane IS '0 before 1 before 2';
+COMMENT ON COLUMN hitl.queue_status.open IS 'open to claims, also those whose lease is over';
+COMMENT ON COLUMN hitl.queue_status.open_estimated IS 'there are more than 10000: open is what the planner estimates, and overdue, next_due_at and oldest_at are of the first 10000 in the order in which they are served';
 COMMENT ON COLUMN hitl.queue_status.held IS 'claimed, the lease running';
+COMMENT ON COLUMN hitl.queue_status.overdue IS 'past their deadline, open or held';
 COMMENT ON COLUMN hitl.queue_status.next_due_at IS 'nearest deadline still ahead; NULL: none';
-COMMENT ON COLUMN hitl.queue_status.oldest_at IS 'start of the oldest task that waits';
-COMMENT ON COLUMN hitl.queue_status.reviewers IS 'members of the queue';
+COMMENT ON COLUMN hitl.queue_status.time_left IS 'until next_due_at';
+COMMENT ON COLUMN hitl.queue_status.oldest_at IS 'start of the oldest open task';
+COMMENT ON COLUMN hitl.queue_status.oldest_wait IS 'its age';
+COMMENT ON COLUMN hitl.queue_status.members IS 'reviewers who work on the queue';
+COMMENT ON COLUMN hitl.queue_status.present IS 'members who are neither paused nor away';

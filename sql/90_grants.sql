@@ -34,6 +34,7 @@ GRANT EXECUTE ON FUNCTION hitl.uuidv7(), hitl.actor(), hitl.find_request(text, t
 -- Reviewers, and those who act for them.
 GRANT EXECUTE ON FUNCTION
     hitl.claim(int, text[], text), hitl.packet(bigint, text, bigint),
+    hitl.peek(int, text[], text), hitl.held(text),
     hitl.approve(bigint, text, text, bigint, jsonb),
     hitl.reject(bigint, text, text, text, bigint, text, jsonb),
     hitl.amend(bigint, jsonb, text, text, text, bigint, text, jsonb),
@@ -54,6 +55,7 @@ GRANT EXECUTE ON FUNCTION
     hitl.recall(bigint, text, text), hitl.recall_all(text, text, text)
     TO hitl_lead, hitl_delegate;
 GRANT EXECUTE ON FUNCTION hitl.step_up(bigint, text, text, bigint) TO hitl_delegate;
+GRANT SELECT ON hitl.inbox, hitl.my_tasks TO hitl_reviewer;
 GRANT EXECUTE ON FUNCTION
     hitl.veto(uuid, text, text),
     hitl.correct(uuid, jsonb, text, text, text, text)
@@ -89,7 +91,8 @@ GRANT EXECUTE ON FUNCTION hitl.policy_diff(text, int, int), hitl.explain(uuid) T
 GRANT EXECUTE ON FUNCTION hitl.decision_path(uuid) TO hitl_viewer, hitl_application;
 GRANT EXECUTE ON FUNCTION hitl.digest(jsonb), hitl.diff(jsonb, jsonb)
     TO hitl_application, hitl_reviewer, hitl_delegate;
-GRANT EXECUTE ON FUNCTION hitl.packet_hash(uuid) TO hitl_viewer;
+GRANT EXECUTE ON FUNCTION hitl.packet_hash(uuid), hitl.open_depth(text), hitl.held_depth(),
+    hitl.open_estimate(text, smallint) TO hitl_viewer;
 GRANT EXECUTE ON FUNCTION hitl.draw_audit(text, int, timestamptz, timestamptz),
     hitl.replay(text, timestamptz, timestamptz, int, float8, float8, float8, float8, float8, float8,
                 float8, float8, boolean, text[])

@@ -236,17 +236,18 @@ ROLLBACK;
 BEGIN;
 SELECT hitl.create_sla('rep_hour', resolution => '1 hour');
 SELECT hitl.create_workflow('rep p0', 'rep_q', lane => 0), hitl.create_workflow('rep p2', 'rep_q', lane => 2, sla => 'rep_hour');
-SELECT queue, waiting, held, overdue, next_due_at, oldest_at, oldest_wait, reviewers FROM hitl.queue_status WHERE queue = 'rep_q';
+SELECT queue, lane, open, held, overdue, next_due_at, oldest_at, oldest_wait, members FROM hitl.queue_status WHERE queue = 'rep_q' ORDER BY lane;
 SELECT hitl.join_queue('rep_ann', 'rep_q');
 INSERT INTO hitl.decision (workflow) VALUES ('rep p0'), ('rep p0'), ('rep p2'), ('rep p2'), ('rep p2');
 SELECT count(*) FROM hitl.claim(1, '{rep_q}', 'rep_ann');
 UPDATE hitl.task SET due_at = now() - interval '1 minute' WHERE id = (SELECT max(id) FROM hitl.task WHERE workflow = 'rep p2');
-SELECT queue, waiting, waiting_p0, waiting_p1, waiting_p2, held, overdue,
-       next_due_at - now() BETWEEN '59 minutes' AND '1 hour 1 minute' AS next_due, oldest_wait < '10 minutes' AS oldest, reviewers
-FROM hitl.queue_status WHERE queue = 'rep_q';
--- A lease that is over counts as waiting.
+SELECT lane, open, open_estimated, held, overdue,
+       next_due_at - now() BETWEEN '59 minutes' AND '1 hour 1 minute' AS next_due, oldest_wait < '10 minutes' AS oldest,
+       members, present
+FROM hitl.queue_status WHERE queue = 'rep_q' ORDER BY lane;
+-- A lease that is over counts as open.
 UPDATE hitl.task SET lease_until = now() - interval '1 second' WHERE holder = 'rep_ann';
-SELECT waiting, held FROM hitl.queue_status WHERE queue = 'rep_q';
+SELECT lane, open, held FROM hitl.queue_status WHERE queue = 'rep_q' ORDER BY lane;
 ROLLBACK;
 
 --

@@ -270,7 +270,7 @@ RESET ROLE;
 SET ROLE regress_hitl_view;
 SELECT subject, outcome FROM hitl.outcome WHERE workflow ~ '^rol' ORDER BY id;
 SELECT workflow, sum(decisions) AS decisions FROM hitl.workflow_report WHERE workflow ~ '^rol' GROUP BY 1 ORDER BY 1;
-SELECT queue, waiting FROM hitl.queue_status WHERE queue = 'rol';
+SELECT queue, lane, open FROM hitl.queue_status WHERE queue = 'rol' ORDER BY lane;
 SELECT count(*) > 0 AS calibration FROM hitl.calibration;
 SELECT count(*) >= 0 AS reliability FROM hitl.reliability;
 SELECT hitl.brier_score(confidence, correct) IS NULL AS brier FROM hitl.label WHERE workflow = 'rol team';
