@@ -2,9 +2,9 @@
  * line.c
  *		The open tasks of several queues, in the order in which they are served.
  *
- * Each queue is read in its own order from the index task_ready, and the heads
- * are merged.  Nothing is sorted and nothing is read ahead: the cost is one
- * descent of the index a queue, and one row a task.
+ * Each queue is walked in its own order (ready.c), and the heads are merged.
+ * Nothing is sorted, and a row is read when its turn comes: the cost is a look
+ * at shared memory or one descent of the index a queue, and one row a task.
  *
  * Which head comes first is a total order, whatever the queues: heads compare
  * by lane, then by one number, then by id, and no two tasks have the same id.
@@ -26,16 +26,17 @@
 
 #include "utils/builtins.h"
 #include "utils/float.h"
-#include "utils/fmgroids.h"
+#include "utils/snapmgr.h"
 
 #include "line.h"
+#include "ready.h"
 
 /* one queue, read in order */
 typedef struct Source
 {
 	const HitlPlace *place;
 	bool		timed;			/* its keys are times */
-	HitlScan	scan;
+	HitlReadyWalk walk;
 	bool		empty;			/* no task is left */
 	int16		lane;			/* of the head, as the rest */
 	double		key;
@@ -48,7 +49,9 @@ struct HitlLine
 	Source	   *source;
 	int			n;
 	bool		same_kind;		/* all keys are */
+	Snapshot	snapshot;		/* registered; sees the task reached */
 	Source	   *at;				/* the task reached; NULL: before the first */
+	TupleTableSlot *slot;		/* its row */
 };
 
 static bool
@@ -83,21 +86,15 @@ same_kind(const HitlPlace *places, int n)
 static void
 advance(const HitlLine *line, Source *source)
 {
-	/* a scan keeps what it allocates on the way */
-	MemoryContext old = MemoryContextSwitchTo(line->context);
-	const Datum *v;
+	const HitlReady *at = &source->walk.at;
 
-	source->empty = !hitl_scan_next(&source->scan);
-	MemoryContextSwitchTo(old);
+	source->empty = !hitl_ready_next(&source->walk, line->snapshot);
 	if (source->empty)
 		return;
-	slot_getallattrs(source->scan.slot);
-	v = source->scan.slot->tts_values;
-	source->lane = DatumGetInt16(v[HITL_TASK_LANE]);
-	source->id = DatumGetInt64(v[HITL_TASK_ID]);
+	source->lane = at->lane;
+	source->id = at->position.id;
 	source->key = line->same_kind || source->timed ?
-		DatumGetFloat8(v[HITL_TASK_SORT_KEY]) :
-		(double) DatumGetTimestampTz(v[HITL_TASK_CREATED_AT]);
+		at->position.key : (double) at->arrived;
 }
 
 static bool
@@ -119,29 +116,25 @@ hitl_line_open(Relation rel, const HitlPlace *places, int nplaces,
 	line->context = CurrentMemoryContext;
 	line->n = nplaces;
 	line->same_kind = same_kind(places, nplaces);
+	line->snapshot = RegisterSnapshot(snapshot);
 	line->source = palloc0(sizeof(Source) * Max(nplaces, 1));
 	for (int i = 0; i < nplaces; i++)
 	{
 		Source	   *source = &line->source[i];
-		ScanKeyData key;
 
 		source->place = &places[i];
 		source->timed = is_timed(hitl_queue(NameStr(places[i].queue)));
-		ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ,
-					CStringGetTextDatum(NameStr(places[i].queue)));
-		hitl_scan_begin(&source->scan, rel, "task_ready", snapshot, &key, 1);
+		hitl_ready_begin(&source->walk, rel, NameStr(places[i].queue));
 		advance(line, source);
 	}
 	return line;
 }
 
-bool
-hitl_line_next(HitlLine *line, HitlTask *task, const HitlPlace **place)
+static Source *
+first_of_all(HitlLine *line)
 {
 	Source	   *best = NULL;
 
-	if (line->at)
-		advance(line, line->at);
 	for (int i = 0; i < line->n; i++)
 	{
 		Source	   *source = &line->source[i];
@@ -149,25 +142,55 @@ hitl_line_next(HitlLine *line, HitlTask *task, const HitlPlace **place)
 		if (!source->empty && (best == NULL || before(source, best)))
 			best = source;
 	}
-	line->at = best;
-	if (best == NULL)
-		return false;
-	hitl_task_read(best->scan.slot, task);
-	*place = best->place;
-	return true;
+	return best;
+}
+
+bool
+hitl_line_next(HitlLine *line, HitlTask *task, const HitlPlace **place)
+{
+	for (;;)
+	{
+		TupleTableSlot *slot;
+
+		if (line->at)
+			advance(line, line->at);
+		line->at = first_of_all(line);
+		if (line->at == NULL)
+			return false;
+		slot = hitl_ready_fetch(&line->at->walk, &line->snapshot);
+		if (slot == NULL)
+			continue;
+		line->slot = slot;
+		hitl_task_read(slot, task);
+		*place = line->at->place;
+		return true;
+	}
 }
 
 void
 hitl_line_read(const HitlLine *line, HitlTask *task)
 {
-	hitl_task_read(line->at->scan.slot, task);
+	hitl_task_read(line->slot, task);
+}
+
+Snapshot
+hitl_line_snapshot(const HitlLine *line)
+{
+	return line->snapshot;
+}
+
+bool
+hitl_line_take(HitlLine *line, const HitlTask *task)
+{
+	return hitl_ready_take(&line->at->walk, task);
 }
 
 void
 hitl_line_close(HitlLine *line)
 {
 	for (int i = 0; i < line->n; i++)
-		hitl_scan_end(&line->source[i].scan);
+		hitl_ready_end(&line->source[i].walk);
+	UnregisterSnapshot(line->snapshot);
 	pfree(line->source);
 	pfree(line);
 }

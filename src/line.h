@@ -19,6 +19,10 @@ extern HitlLine *hitl_line_open(Relation rel, const HitlPlace *places,
  */
 extern bool hitl_line_next(HitlLine *line, HitlTask *task,
 						   const HitlPlace **place);
+/* the snapshot that sees it: the given one, or a newer one */
+extern Snapshot hitl_line_snapshot(const HitlLine *line);
+/* before it is claimed: false if another session is about to claim it */
+extern bool hitl_line_take(HitlLine *line, const HitlTask *task);
 extern void hitl_line_read(const HitlLine *line, HitlTask *task);
 extern void hitl_line_close(HitlLine *line);
 

@@ -164,10 +164,11 @@ got_copy(const Claim *claim, const HitlTask *task)
 
 /*
  * Claims a task that may be taken, or makes one of a known answer in its
- * place, and shows it.  False if somebody else was at the task.
+ * place, and shows it.  False if somebody else was at the task.  The line, if
+ * it is given, has just reached the task.
  */
 static bool
-take(Claim *claim, Offer *offer, const HitlTaskSpec *gold)
+take(Claim *claim, Offer *offer, HitlLine *line, const HitlTaskSpec *gold)
 {
 	HitlTask   *task = &offer->task;
 	HitlTransition transition = {0};
@@ -180,6 +181,8 @@ take(Claim *claim, Offer *offer, const HitlTaskSpec *gold)
 		task->decision = gold->decision;
 		task->workflow = gold->workflow;
 	}
+	else if (line && !hitl_line_take(line, task))
+		return false;
 	w = hitl_workflow(NameStr(task->workflow), strlen(NameStr(task->workflow)));
 	hitl_packet_open(&decision, task, claim->snapshot);
 	transition.act = HITL_ACT_CLAIM;
@@ -211,7 +214,7 @@ take(Claim *claim, Offer *offer, const HitlTaskSpec *gold)
  * not theirs.
  */
 static void
-take_or_measure(Claim *claim, Offer *offer)
+take_or_measure(Claim *claim, Offer *offer, HitlLine *line)
 {
 	bool		own = NameStr(offer->on_behalf_of)[0] == '\0';
 	HitlTaskSpec gold;
@@ -221,14 +224,27 @@ take_or_measure(Claim *claim, Offer *offer)
 	{
 		Offer		other = *offer;
 
-		(void) take(claim, &other, &gold);
+		(void) take(claim, &other, NULL, &gold);
 		/* the next one is another */
 		CommandCounterIncrement();
 		UnregisterSnapshot(claim->latest);
 		claim->latest = RegisterSnapshot(GetLatestSnapshot());
 	}
 	if (claim->got < claim->wanted)
-		(void) take(claim, offer, NULL);
+		(void) take(claim, offer, line, NULL);
+}
+
+/*
+ * The task at hand may be newer than what the pass began with, and so may its
+ * decision.
+ */
+static void
+use_snapshot(Claim *claim, Snapshot snapshot)
+{
+	if (snapshot == claim->snapshot)
+		return;
+	UnregisterSnapshot(claim->snapshot);
+	claim->snapshot = RegisterSnapshot(snapshot);
 }
 
 /*
@@ -251,13 +267,14 @@ walk(Claim *claim)
 		   hitl_line_next(line, &offer.task, &offer.place))
 	{
 		CHECK_FOR_INTERRUPTS();
+		use_snapshot(claim, hitl_line_snapshot(line));
 		if (!got_copy(claim, &offer.task) &&
 			hitl_may_take(&claim->actor, offer.place, &offer.task,
 						  GetCurrentTimestamp(), claim->latest,
 						  &offer.on_behalf_of))
 		{
 			if (!hitl_names_has(offer.task.passed, name))
-				take_or_measure(claim, &offer);
+				take_or_measure(claim, &offer, line);
 			else if (claim->npassed < claim->wanted)
 			{
 				MemoryContextSwitchTo(outer);
@@ -305,7 +322,7 @@ claim_tasks(Claim *claim)
 	for (int i = 0; i < claim->npassed && claim->got < claim->wanted; i++)
 	{
 		if (!got_copy(claim, &claim->passed[i].task))
-			(void) take(claim, &claim->passed[i], NULL);
+			(void) take(claim, &claim->passed[i], NULL, NULL);
 	}
 	end_pass(claim);
 }

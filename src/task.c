@@ -20,6 +20,7 @@
 #include "utils/fmgrprotos.h"
 
 #include "eligible.h"
+#include "notes.h"
 #include "quota.h"
 #include "task.h"
 #include "worker.h"
@@ -503,6 +504,8 @@ void
 hitl_task_announce(const HitlTask *task)
 {
 	hitl_worker_note(task->wake_at);
+	if (!task->held)
+		hitl_note_opened(task);
 }
 
 TimestampTz

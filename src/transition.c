@@ -26,6 +26,7 @@
 
 #include "cache.h"
 #include "json.h"
+#include "notes.h"
 #include "quota.h"
 #include "random.h"
 #include "record.h"
@@ -636,6 +637,8 @@ hitl_task_apply(HitlDesk *desk, HitlTask *task,
 	HitlWrite	written;
 	bool		ends;
 
+	if (!task->held)
+		hitl_note_touched(task);
 	switch (transition->act)
 	{
 		case HITL_ACT_LAPSE:

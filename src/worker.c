@@ -40,14 +40,19 @@
 #include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
+#include "hint.h"
 #include "launcher.h"
 #include "partition.h"
 #include "policy.h"
+#include "ready.h"
 #include "sla.h"
 #include "worker.h"
 
 /* tasks a batch, and so a transaction, of the worker */
 #define BATCH_SIZE			100
+
+/* how long a pass looks for what ready lists were not told of */
+#define HEAL_BUDGET_US		2000
 
 /* when somebody else is at a row that is due: doubled each time */
 #define BUSY_NAP_MS			20
@@ -82,7 +87,7 @@ shmem_request(void)
 {
 	if (previous_shmem_request)
 		previous_shmem_request();
-	RequestAddinShmemSpace(shared_size());
+	RequestAddinShmemSpace(add_size(shared_size(), hitl_hint_shmem_size()));
 	RequestNamedLWLockTranche("hitl", 1);
 }
 
@@ -103,6 +108,7 @@ shmem_startup(void)
 		for (int i = 0; i < hitl_shared->nslots; i++)
 			pg_atomic_init_u64(&hitl_shared->slot[i].wake_at, (uint64) DT_NOEND);
 	}
+	hitl_hint_shmem_init(hitl_shared->lock->tranche);
 	LWLockRelease(AddinShmemInitLock);
 }
 
@@ -304,6 +310,7 @@ worker_pass(void)
 	bool		busy = false;
 	int			done = 0;
 	TimestampTz next = DT_NOEND;
+	TimestampTz heal = DT_NOEND;
 
 	/* whatever commits from here on, and is due before we look again, wakes us */
 	pg_atomic_write_u64(&served->wake_at, (uint64) horizon);
@@ -326,6 +333,7 @@ worker_pass(void)
 		if (done == 0)
 			hitl_partitions_ensure();
 		next = hitl_next_wake();
+		heal = hitl_ready_heal(HEAL_BUDGET_US, sweep_interval_ms * (USECS_PER_SEC / 1000));
 	}
 	PopActiveSnapshot();
 	CommitTransactionCommand();
@@ -342,7 +350,8 @@ worker_pass(void)
 	busy_nap_ms = 0;
 	next = Min(next, horizon);
 	pg_atomic_write_u64(&served->wake_at, (uint64) next);
-	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(), next);
+	return TimestampDifferenceMilliseconds(GetCurrentTimestamp(),
+										   Min(next, heal));
 }
 
 /*
@@ -409,6 +418,7 @@ hitl_worker_init(void)
 
 	if (!process_shared_preload_libraries_in_progress || IsBinaryUpgrade)
 		return;
+	hitl_hint_init();
 	previous_shmem_request = shmem_request_hook;
 	shmem_request_hook = shmem_request;
 	previous_shmem_startup = shmem_startup_hook;

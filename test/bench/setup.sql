@@ -12,7 +12,7 @@ SELECT hitl.create_sla('later', resolution => '2 hours');
 SELECT hitl.create_workflow('bench-urgent', queue => 'claims', lane => 0);
 SELECT hitl.create_workflow('bench-soon', queue => 'claims', sla => 'soon');
 SELECT hitl.create_workflow('bench-later', queue => 'claims', sla => 'later');
-SELECT hitl.add_reviewer('reviewer-' || i, max_open => 1000)
+SELECT hitl.add_reviewer('reviewer-' || i, max_open => 1000, max_releases => 1000000)
   FROM generate_series(0, 63) AS i;
 SELECT hitl.join_queue('reviewer-' || i, 'claims')
   FROM generate_series(0, 63) AS i;
