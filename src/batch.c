@@ -28,6 +28,7 @@
 #include "utils/numeric.h"
 #include "utils/snapmgr.h"
 
+#include "life.h"
 #include "people.h"
 #include "refusal.h"
 #include "task.h"
@@ -239,22 +240,25 @@ do_item(HitlRefusal *refusal, const Entry *entry, const HitlActor *actor,
 		const char **outcome)
 {
 	Wanted		item;
+	const HitlGiven *given = &item.given;
+	const int64 *lease;
 	bool		again;
 
 	*outcome = NULL;
 	if (!read_item(refusal, entry, &item))
 		return false;
+	lease = given->has_lease ? &given->lease : NULL;
 	switch (item.deed)
 	{
 		case DEED_VERDICT:
-			return hitl_verdict_give(refusal, &item.given, actor, outcome,
-									 &again);
+			return hitl_verdict_give(refusal, given, actor, outcome, &again);
 		case DEED_ESCALATE:
+			return hitl_escalate_task(refusal, given->task, actor, given->note,
+									  item.queue, lease);
 		case DEED_RELEASE:
-			break;
+			return hitl_release_task(refusal, given->task, actor, lease);
 	}
-	return hitl_refuse(refusal, ERRCODE_FEATURE_NOT_SUPPORTED, NULL, NULL,
-					   "not in a batch");
+	return true;				/* keep the compiler quiet */
 }
 
 static char *

@@ -86,6 +86,13 @@ SELECT * FROM pg_temp.decide('[]', 'bat_ann');
 SELECT pg_temp.refusal(s) FROM unnest(ARRAY[$$SELECT hitl.decide(NULL, 'bat_ann')$$, $$SELECT hitl.decide('{"task": 1}', 'bat_ann')$$, $$SELECT hitl.decide('1', 'bat_ann')$$,
     $$SELECT hitl.decide((SELECT jsonb_agg(1) FROM generate_series(1, 1001)), 'bat_ann')$$, $$SELECT hitl.decide('[]', 'bat_nobody')$$]) s;
 SELECT count(*) AS items, count(DISTINCT item) AS numbered, count(sqlstate) AS refused FROM hitl.decide((SELECT jsonb_agg(1) FROM generate_series(1, 1000)), 'bat_ann');
+-- To give back and to hand on, too.
+SELECT hitl.create_queue('bat far');
+SELECT item, subject, outcome, sqlstate, message FROM pg_temp.decide(pg_temp.items('{"s": "18", "action": "release"}', '{"s": "19", "action": "escalate", "note": "not mine", "queue": "bat far"}',
+    '{"s": "20", "action": "escalate", "queue": "bat far"}', '{"s": "20", "action": "escalate", "note": "n", "queue": "nowhere"}', '{"s": "20", "action": "escalate", "note": "n"}',
+    '{"s": "20", "action": "release", "lease": 1}', '{"s": "18", "action": "release"}', '{"s": "21", "action": "release"}'), 'bat_ann');
+SELECT b.subject, t.queue, t.holder, t.excluded FROM hitl.task t JOIN bat_task b USING (id) WHERE b.subject IN ('18', '19', '20') ORDER BY 1;
+SELECT action, note, final FROM hitl.verdict WHERE task = pg_temp.id('19')::bigint;
 -- What is rolled back is gone as a whole.
 BEGIN;
 SELECT * FROM pg_temp.decide(pg_temp.items('{"s": "16", "action": "approve"}', '{"s": "17", "action": "approve", "lease": 1}'), 'bat_ann');
