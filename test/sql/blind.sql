@@ -126,15 +126,11 @@ BEGIN;
 SELECT output FROM hitl.judge(:t, '1', 'bli_ann');
 SELECT hitl.approve(:t, reviewer => 'bli_ann');
 COMMIT;
--- who makes the statement fail that was shown the proposal is known
+-- who makes the statement fail that was shown the proposal is known: the log
+-- names them
 INSERT INTO hitl.decision (workflow, subject, output) VALUES ('bli', 'failed', '{"pay": true}');
 SELECT task AS t FROM hitl.claim(1, '{bli}', 'bli_ann') \gset
-UPDATE hitl.task SET id = -5 WHERE id = :t RETURNING id AS t \gset
-SET client_min_messages = log;
-SET log_statement = 'none';
 SELECT output ->> 'pay' FROM hitl.judge(:t, '1', 'bli_ann') UNION ALL SELECT (1 / (random() < 0)::int)::text;
-RESET client_min_messages;
-RESET log_statement;
 SELECT output FROM hitl.judge(:t, '2', 'bli_ann');
 SELECT hitl.approve(:t, reviewer => 'bli_ann');
 
