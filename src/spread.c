@@ -584,8 +584,12 @@ hitl_decide_like(PG_FUNCTION_ARGS)
 							 &again);
 	spread.first.id = spread.given.task;
 	put_row(&spread, &spread.first, outcome, NULL);
-	/* a repetition gets its answer again, and decides nothing anew */
-	if (spread.found && !again)
+	/*
+	 * A repetition gets its answer again, and decides nothing anew.  Nor is
+	 * there anything to be like if another session has judged a blind task
+	 * since it was looked at here.
+	 */
+	if (spread.found && !again && spread.kind != NULL)
 	{
 		spread_out(&spread);
 		hitl_shift_claimed(spread.actor.reviewer, GetCurrentTimestamp(),
