@@ -201,8 +201,8 @@ hitl_decision_column(const HitlDecision *decision, const char *name, Oid type,
 	return *isnull ? (Datum) 0 : decision->slot->tts_values[attnum - 1];
 }
 
-void
-hitl_decision_lock(const pg_uuid_t *id)
+static bool
+lock(const pg_uuid_t *id, bool wait)
 {
 	LOCKTAG		tag;
 	uint32		half[2];
@@ -210,5 +210,18 @@ hitl_decision_lock(const pg_uuid_t *id)
 	memcpy(half, id->data + UUID_LEN - sizeof(half), sizeof(half));
 	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, half[0], half[1],
 						 HITL_LOCK_DECISION);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
+	return LockAcquire(&tag, ExclusiveLock, false, !wait) !=
+		LOCKACQUIRE_NOT_AVAIL;
+}
+
+void
+hitl_decision_lock(const pg_uuid_t *id)
+{
+	(void) lock(id, true);
+}
+
+bool
+hitl_decision_lock_if_free(const pg_uuid_t *id)
+{
+	return lock(id, false);
 }

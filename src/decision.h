@@ -36,5 +36,7 @@ extern Datum hitl_decision_column(const HitlDecision *decision,
  * transaction.  Taken before any row is written (see src/README.md).
  */
 extern void hitl_decision_lock(const pg_uuid_t *id);
+/* the same; false if that would mean to wait */
+extern bool hitl_decision_lock_if_free(const pg_uuid_t *id);
 
 #endif							/* HITL_DECISION_H */

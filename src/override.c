@@ -19,7 +19,6 @@
 #include "catalog/pg_type.h"
 #include "fmgr.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "utils/acl.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -27,12 +26,14 @@
 #include "utils/snapmgr.h"
 
 #include "cache.h"
+#include "decision.h"
 #include "judge.h"
 #include "people.h"
 #include "policy.h"
 #include "task.h"
 #include "text.h"
 #include "verdict.h"
+#include "votes.h"
 
 PG_FUNCTION_INFO_V1(hitl_veto);
 PG_FUNCTION_INFO_V1(hitl_correct);
@@ -44,7 +45,8 @@ static HitlQuery decision_query = {
 	"       v.note, v.id,"
 	"       COALESCE((SELECT t.queue FROM hitl.verdict t"
 	"                  WHERE t.decision OPERATOR(pg_catalog.=) d.id"
-	"                    AND t.queue IS NOT NULL ORDER BY t.id DESC LIMIT 1),"
+	"                    AND t.kind OPERATOR(pg_catalog.<>) 'gold'"
+	"                  ORDER BY t.id DESC LIMIT 1),"
 	"                (SELECT e.detail OPERATOR(pg_catalog.->>) 'queue'"
 	"                   FROM hitl.event e"
 	"                  WHERE e.decision OPERATOR(pg_catalog.=) d.id"
@@ -53,7 +55,8 @@ static HitlQuery decision_query = {
 	"       GREATEST((SELECT pg_catalog.max(r.tier) FROM hitl.verdict t"
 	"                   JOIN hitl.reviewer r"
 	"                     ON r.name OPERATOR(pg_catalog.=) t.reviewer"
-	"                  WHERE t.decision OPERATOR(pg_catalog.=) d.id),"
+	"                  WHERE t.decision OPERATOR(pg_catalog.=) d.id"
+	"                    AND t.kind IS DISTINCT FROM 'gold'),"
 	"                (SELECT pg_catalog.max((e.detail"
 	"                          OPERATOR(pg_catalog.->>) 'tier')::pg_catalog.int4)"
 	"                   FROM hitl.event e"
@@ -205,21 +208,32 @@ outcome_now(const State *state)
 	return NULL;
 }
 
+/*
+ * The task that ends with the override, and the copies that close with it.
+ * What only measures people goes on.
+ */
 static bool
 find_task(HitlDesk *desk, const pg_uuid_t *decision, Snapshot snapshot,
-		  HitlTask *task)
+		  HitlTask *task, HitlCopies *copies)
 {
-	HitlScan	scan;
-	ScanKeyData key;
-	bool		found;
+	HitlTask   *tasks;
+	int			n = hitl_tasks_of(desk, decision, snapshot, &tasks);
+	bool		found = false;
 
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ,
-				UUIDPGetDatum(decision));
-	hitl_scan_begin(&scan, desk->task->rel, "task_decision", snapshot, &key, 1);
-	found = hitl_scan_next(&scan);
-	if (found)
-		hitl_task_read(scan.slot, task);
-	hitl_scan_end(&scan);
+	copies->n = 0;
+	copies->copy = tasks;
+	for (int i = 0; i < n; i++)
+	{
+		HitlTask	one = tasks[i];
+
+		if (one.kind == HITL_KIND_OVERLAP || one.kind == HITL_KIND_GOLD)
+			continue;
+		if (found)
+			copies->copy[copies->n++] = one;
+		else
+			*task = one;
+		found = true;
+	}
 	return found;
 }
 
@@ -292,6 +306,8 @@ check_veto(const HitlActor *actor, const Wanted *wanted, const State *state,
 		ereport(ERROR,
 				(errcode(ERRCODE_HITL_ALREADY_DECIDED),
 				 errmsg("decision %s is %s already", id, state->outcome),
+				 strcmp(state->outcome,
+						hitl_outcome_name(HITL_WITHDRAWN)) == 0 ? 0 :
 				 errhint("hitl.correct() reverses an outcome.")));
 	if (has_route(state, HITL_REVIEW))
 	{
@@ -329,6 +345,12 @@ check_correction(const Wanted *wanted, const State *state)
 	const char *id = id_text(&wanted->decision);
 	const char *outcome = outcome_now(state);
 
+	if (outcome && strcmp(outcome, hitl_outcome_name(HITL_WITHDRAWN)) == 0)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("decision %s was withdrawn by \"%s\"", id,
+						state->reviewer),
+				 errhint("There is nothing to correct; the application may insert it anew.")));
 	if (outcome == NULL)
 		ereport(ERROR,
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
@@ -394,17 +416,6 @@ check_snapshot(const Wanted *wanted, const State *state, Snapshot snapshot)
 				 errhint("Repeat the transaction.")));
 }
 
-static void
-lock_decision(const pg_uuid_t *id)
-{
-	LOCKTAG		tag;
-	uint32		half[2];
-
-	memcpy(half, id->data + UUID_LEN - sizeof(half), sizeof(half));
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, half[0], half[1], HITL_LOCK_DECISION);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-}
-
 static text *
 override(const Wanted *wanted, text *reviewer)
 {
@@ -422,12 +433,13 @@ override(const Wanted *wanted, text *reviewer)
 	transition.note = wanted->note;
 
 	PreventCommandIfReadOnly("a verdict");
-	lock_decision(&wanted->decision);
+	hitl_decision_lock(&wanted->decision);
 	hitl_desk_open(&desk);
 	do
 	{
 		Snapshot	snapshot;
 		HitlTask	task;
+		HitlCopies	copies;
 		State		state;
 		bool		has_task;
 
@@ -435,7 +447,8 @@ override(const Wanted *wanted, text *reviewer)
 		snapshot = RegisterSnapshot(GetTransactionSnapshot());
 		transition.now = GetCurrentTimestamp();
 		read_state(&wanted->decision, GetLatestSnapshot(), &state);
-		has_task = find_task(&desk, &wanted->decision, snapshot, &task);
+		has_task = find_task(&desk, &wanted->decision, snapshot, &task,
+							 &copies);
 		check_person(&actor, wanted, &state, has_task ? &task : NULL);
 		if (was_given(&actor, wanted, &state))
 		{
@@ -463,6 +476,8 @@ override(const Wanted *wanted, text *reviewer)
 			task.workflow = state.workflow;
 			hitl_verdict_write(&desk, &task, &transition);
 		}
+		if (written == HITL_WRITTEN)
+			hitl_copies_close(&desk, &copies, &actor);
 		UnregisterSnapshot(snapshot);
 	} while (written != HITL_WRITTEN);
 	hitl_desk_close(&desk);

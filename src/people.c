@@ -346,6 +346,21 @@ hitl_reviewer(const char *name)
 	return NULL;
 }
 
+bool
+hitl_reviewer_gone(const char *name)
+{
+	const HitlReviewer *r = hitl_reviewer(name);
+
+	if (r == NULL)
+		return true;
+	for (int i = 0; i < r->nlogins; i++)
+	{
+		if (SearchSysCacheExists1(AUTHOID, ObjectIdGetDatum(r->logins[i])))
+			return false;
+	}
+	return r->nlogins > 0;
+}
+
 /*
  * The reviewer whose login this is; remembered for the last login asked.
  */

@@ -100,6 +100,12 @@ extern bool hitl_queue_unattended(const HitlQueue *queue);
 extern const HitlReviewer *hitl_reviewer(const char *name);
 
 /*
+ * Whether nobody can act as this reviewer any more: there is none, or they had
+ * logins and all are gone.
+ */
+extern bool hitl_reviewer_gone(const char *name);
+
+/*
  * Who acts, given the "reviewer" argument of the call (NULL: own login).
  * Raises an error unless it is a reviewer.  The result is good until the
  * configuration is looked up again.

@@ -13,14 +13,17 @@
 #include "access/xact.h"
 #include "fmgr.h"
 #include "miscadmin.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
 
 #include "cache.h"
+#include "decision.h"
 #include "partition.h"
 #include "sla.h"
 #include "task.h"
+#include "votes.h"
 
 /* tick() ends after so many tasks, to keep its transaction short */
 #define TICK_LIMIT	10000
@@ -28,10 +31,45 @@
 PG_FUNCTION_INFO_V1(hitl_tick);
 
 /*
+ * Time decides on a review that several judge, each on a copy.  It does so
+ * under the lock of the decision, as their votes do, and never waits for it.
+ * The other copies close first: if somebody is at one, all waits for the next
+ * batch.
+ */
+static HitlWrite
+time_out_copies(HitlDesk *desk, HitlTask *task,
+				const HitlTransition *transition, Snapshot snapshot,
+				bool *closed)
+{
+	HitlTransition close = {0};
+	HitlTask   *tasks;
+	int			n;
+
+	if (!hitl_decision_lock_if_free(&task->decision))
+		return HITL_BUSY;
+	close.act = HITL_ACT_CLOSE;
+	close.now = transition->now;
+	n = hitl_tasks_of(desk, &task->decision, snapshot, &tasks);
+	for (int i = 0; i < n; i++)
+	{
+		if (tasks[i].id == task->id ||
+			(tasks[i].kind != HITL_KIND_REVIEW &&
+			 tasks[i].kind != HITL_KIND_CONFIRM))
+			continue;
+		if (hitl_task_apply(desk, &tasks[i], &close, snapshot,
+							false) != HITL_WRITTEN)
+			return HITL_BUSY;
+		*closed = true;
+	}
+	return hitl_task_apply(desk, task, transition, snapshot, false);
+}
+
+/*
  * Does the one thing that is next for this task.
  */
 static HitlWrite
-sweep_one(HitlDesk *desk, HitlTask *task, TimestampTz now, Snapshot snapshot)
+sweep_one(HitlDesk *desk, HitlTask *task, TimestampTz now, Snapshot snapshot,
+		  bool *closed)
 {
 	HitlTransition transition = {0};
 
@@ -44,8 +82,92 @@ sweep_one(HitlDesk *desk, HitlTask *task, TimestampTz now, Snapshot snapshot)
 	else if (task->kind == HITL_KIND_MONITOR)
 		transition.act = HITL_ACT_LAPSE;
 	else if (hitl_times_out(task, &transition))
+	{
 		transition.act = HITL_ACT_TIME_OUT;
+		if (task->panel > 1)
+			return time_out_copies(desk, task, &transition, snapshot, closed);
+	}
 	return hitl_task_apply(desk, task, &transition, snapshot, false);
+}
+
+/*
+ * Tasks held by those who are reviewers no more, or whose login is gone, are
+ * open again.  Holders are found one by one along the index, however much they
+ * hold, and once a second is enough.
+ */
+static bool
+next_holder(Relation rel, const NameData *after, Snapshot snapshot,
+			NameData *holder)
+{
+	HitlScan	scan;
+	ScanKeyData key;
+	bool		found;
+
+	ScanKeyInit(&key, 1, BTGreaterStrategyNumber, F_TEXT_GT,
+				CStringGetTextDatum(NameStr(*after)));
+	hitl_scan_begin(&scan, rel, "task_held", snapshot, &key, 1);
+	found = hitl_scan_next(&scan);
+	if (found)
+	{
+		HitlTask	task;
+
+		hitl_task_read(scan.slot, &task);
+		*holder = task.holder;
+	}
+	hitl_scan_end(&scan);
+	return found;
+}
+
+static int
+release_all(HitlDesk *desk, const NameData *holder, TimestampTz now,
+			Snapshot snapshot)
+{
+	HitlTransition transition = {0};
+	HitlScan	scan;
+	ScanKeyData key;
+	int			done = 0;
+
+	transition.act = HITL_ACT_GONE;
+	transition.now = now;
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ,
+				CStringGetTextDatum(NameStr(*holder)));
+	hitl_scan_begin(&scan, desk->task->rel, "task_held", snapshot, &key, 1);
+	while (hitl_scan_next(&scan))
+	{
+		HitlTask	task;
+
+		hitl_task_read(scan.slot, &task);
+		if (hitl_task_apply(desk, &task, &transition, snapshot,
+							false) == HITL_WRITTEN)
+			done++;
+	}
+	hitl_scan_end(&scan);
+	return done;
+}
+
+static int
+release_gone(TimestampTz now)
+{
+	static TimestampTz last_look = 0;
+	Snapshot	snapshot;
+	HitlDesk	desk;
+	NameData	holder = {0};
+	int			done = 0;
+
+	if (now >= last_look && now < last_look + USECS_PER_SEC)
+		return 0;
+	last_look = now;
+	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	hitl_desk_open(&desk);
+	while (next_holder(desk.task->rel, &holder, snapshot, &holder))
+	{
+		CHECK_FOR_INTERRUPTS();
+		if (hitl_reviewer_gone(NameStr(holder)))
+			done += release_all(&desk, &holder, now, snapshot);
+	}
+	hitl_desk_close(&desk);
+	UnregisterSnapshot(snapshot);
+	return done;
 }
 
 int
@@ -60,22 +182,25 @@ hitl_sweep(int limit, bool *busy)
 	MemoryContext each = AllocSetContextCreate(outer, "hitl sweep",
 											   ALLOCSET_DEFAULT_SIZES);
 	int			done = 0;
+	bool		closed = false;
 
 	CommandCounterIncrement();	/* see what a claim has written so far */
+	done = release_gone(now);
 	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	*busy = false;
 	hitl_desk_open(&desk);
 	ScanKeyInit(&key, 1, BTLessEqualStrategyNumber, F_TIMESTAMPTZ_LE,
 				TimestampTzGetDatum(now));
 	hitl_scan_begin(&scan, desk.task->rel, "task_wake", snapshot, &key, 1);
-	while (done < limit && hitl_scan_next(&scan))
+	/* what the batch has in hand may be a copy that was closed by it */
+	while (done < limit && !closed && hitl_scan_next(&scan))
 	{
 		HitlTask	task;
 
 		CHECK_FOR_INTERRUPTS();
 		hitl_task_read(scan.slot, &task);
 		MemoryContextSwitchTo(each);
-		if (sweep_one(&desk, &task, now, snapshot) == HITL_WRITTEN)
+		if (sweep_one(&desk, &task, now, snapshot, &closed) == HITL_WRITTEN)
 			done++;
 		else
 			*busy = true;

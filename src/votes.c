@@ -187,29 +187,47 @@ greatest_agreement(const Votes *votes)
 	return greatest;
 }
 
+int
+hitl_tasks_of(HitlDesk *desk, const pg_uuid_t *decision, Snapshot snapshot,
+			  HitlTask **tasks)
+{
+	HitlScan	scan;
+	ScanKeyData key;
+	int			n = 0;
+	int			size = 4;
+
+	*tasks = palloc(sizeof(HitlTask) * size);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ,
+				UUIDPGetDatum(decision));
+	hitl_scan_begin(&scan, desk->task->rel, "task_decision", snapshot, &key, 1);
+	while (hitl_scan_next(&scan))
+	{
+		if (n == size)
+			*tasks = repalloc(*tasks, sizeof(HitlTask) * (size *= 2));
+		hitl_task_read(scan.slot, &(*tasks)[n++]);
+	}
+	hitl_scan_end(&scan);
+	return n;
+}
+
 static void
 find_copies(HitlDesk *desk, const HitlTask *task, Snapshot snapshot,
 			HitlCopies *copies)
 {
-	HitlScan	scan;
-	ScanKeyData key;
-	HitlTask	other;
+	int			n;
 
 	copies->n = 0;
-	copies->copy = palloc(sizeof(HitlTask) * task->panel);
 	if (task->panel == 1)
 		return;
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ,
-				UUIDPGetDatum(&task->decision));
-	hitl_scan_begin(&scan, desk->task->rel, "task_decision", snapshot, &key, 1);
-	while (copies->n < task->panel && hitl_scan_next(&scan))
+	n = hitl_tasks_of(desk, &task->decision, snapshot, &copies->copy);
+	for (int i = 0; i < n; i++)
 	{
-		hitl_task_read(scan.slot, &other);
-		if (other.id != task->id && (other.kind == HITL_KIND_REVIEW ||
-									 other.kind == HITL_KIND_CONFIRM))
-			copies->copy[copies->n++] = other;
+		HitlTask   *other = &copies->copy[i];
+
+		if (other->id != task->id && (other->kind == HITL_KIND_REVIEW ||
+									  other->kind == HITL_KIND_CONFIRM))
+			copies->copy[copies->n++] = *other;
 	}
-	hitl_scan_end(&scan);
 }
 
 bool

@@ -14,6 +14,10 @@ typedef struct HitlCopies
 	HitlTask   *copy;
 } HitlCopies;
 
+/* the open tasks of a decision; returns how many */
+extern int	hitl_tasks_of(HitlDesk *desk, const pg_uuid_t *decision,
+						  Snapshot snapshot, HitlTask **tasks);
+
 /* whether a verdict on this task may depend on those of others */
 extern bool hitl_votes_needed(const HitlTask *task, const HitlPolicy *policy);
 

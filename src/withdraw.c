@@ -127,32 +127,6 @@ raise_missing(const pg_uuid_t *id)
 }
 
 /*
- * The open tasks of a decision.
- */
-static int
-find_tasks(HitlDesk *desk, const pg_uuid_t *decision, Snapshot snapshot,
-		   HitlTask **tasks)
-{
-	HitlScan	scan;
-	ScanKeyData key;
-	int			n = 0;
-	int			size = 4;
-
-	*tasks = palloc(sizeof(HitlTask) * size);
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ,
-				UUIDPGetDatum(decision));
-	hitl_scan_begin(&scan, desk->task->rel, "task_decision", snapshot, &key, 1);
-	while (hitl_scan_next(&scan))
-	{
-		if (n == size)
-			*tasks = repalloc(*tasks, sizeof(HitlTask) * (size *= 2));
-		hitl_task_read(scan.slot, &(*tasks)[n++]);
-	}
-	hitl_scan_end(&scan);
-	return n;
-}
-
-/*
  * Withdraw
  */
 
@@ -230,7 +204,7 @@ hitl_withdraw(PG_FUNCTION_ARGS)
 			UnregisterSnapshot(snapshot);
 			break;				/* said before */
 		}
-		n = find_tasks(&desk, &id, snapshot, &tasks);
+		n = hitl_tasks_of(&desk, &id, snapshot, &tasks);
 		done = end_tasks(&desk, tasks, n, &transition, snapshot, &recorded);
 		if (done && !recorded)
 			ereport(ERROR,
@@ -283,7 +257,7 @@ hitl_answer(PG_FUNCTION_ARGS)
 		CHECK_FOR_INTERRUPTS();
 		again = false;
 		snapshot = RegisterSnapshot(GetTransactionSnapshot());
-		n = find_tasks(&desk, &id, snapshot, &tasks);
+		n = hitl_tasks_of(&desk, &id, snapshot, &tasks);
 		transition.now = GetCurrentTimestamp();
 		for (int i = 0; i < n; i++)
 		{
