@@ -20,7 +20,7 @@ BEGIN
                                          || @.trigger == "policy_error" || @.trigger == "context_missing"
                                          || @.trigger == "field_confidence" || @.trigger == "step_confidence"
                                          || @.trigger == "novelty" || @.trigger == "fairness"
-                                         || @.trigger == "irreversible")' AS needs_person,
+                                         || @.trigger == "irreversible" || @.trigger == "resubmitted")' AS needs_person,
                    d.reasons @? '$[*] ? (@.trigger == "mode" && @.detail == "shadow")' AS shadow,
                    d.reasons @? '$[*] ? (@.trigger == "mode" && @.detail == "on_loop")' AS on_loop,
                    d.reasons @? '$[*] ? (@.trigger == "killed" || @.trigger == "always_human"
@@ -71,7 +71,7 @@ BEGIN
                                  ELSE d.challenger_route = 'review' END, d.challenger_route IS NULL)
                         THEN 'challenger_route does not follow from the challenger of the policy cited' END),
             ('I2', CASE WHEN d.route = 'review'
-                             AND NOT EXISTS (SELECT FROM hitl.task t WHERE t.decision = d.id AND t.kind = 'review')
+                             AND NOT EXISTS (SELECT FROM hitl.task t WHERE t.decision = d.id AND t.kind IN ('review', 'confirm'))
                              AND NOT EXISTS (SELECT FROM hitl.verdict v WHERE v.decision = d.id AND v.final)
                         THEN 'a review has neither task nor outcome' END),
             ('I2', CASE WHEN d.route <> 'review' AND d.audit_u < d.propensity
@@ -104,16 +104,21 @@ AS $$
     SELECT m.invariant, m.decision, NULL::bigint, m.detail
     FROM hitl.misrouted() m
   UNION ALL
-    -- every decision for a person has one open task or one final outcome
+    -- every decision for a person has open tasks, as many as copies were made
+    -- at most, or one final outcome
     SELECT 'I2', d.id, NULL,
            CASE WHEN v.decided THEN 'a review has an outcome and still a task'
-                ELSE 'a review has ' || t.n || ' tasks' END
+                WHEN t.confirms > 0 THEN 'a review waits for one more person and has other tasks'
+                ELSE 'a review has ' || t.n || ' tasks, of ' || t.panel || ' made' END
     FROM hitl.decision d,
-         LATERAL (SELECT count(*) AS n FROM hitl.task t
-                  WHERE t.decision = d.id AND t.kind = 'review') t,
+         LATERAL (SELECT count(*) AS n, count(*) FILTER (WHERE t.kind = 'confirm') AS confirms,
+                         max(t.panel) AS panel
+                  FROM hitl.task t
+                  WHERE t.decision = d.id AND t.kind IN ('review', 'confirm')) t,
          LATERAL (SELECT EXISTS (SELECT FROM hitl.verdict v
                                  WHERE v.decision = d.id AND v.final) AS decided) v
-    WHERE d.route = 'review' AND t.n + v.decided::int > 1
+    WHERE d.route = 'review' AND t.n > 0
+      AND (v.decided OR t.n > t.panel OR t.confirms > 0 AND t.n > 1)
   UNION ALL
     -- one audit for each that was drawn, by the gate or later; none for one
     -- that had a verdict when it was drawn later
@@ -148,7 +153,8 @@ AS $$
     FROM hitl.task t
     WHERE NOT EXISTS (SELECT FROM hitl.decision d
                       WHERE d.id = t.decision AND d.workflow = t.workflow
-                        AND (t.kind = 'review') = (d.route = 'review')
+                        AND (t.kind = 'gold'
+                             OR (t.kind IN ('review', 'confirm', 'overlap')) = (d.route = 'review'))
                         AND (t.kind <> 'monitor' OR d.route = 'monitor'))
   UNION ALL
     SELECT 'I1', v.decision, v.task, 'a verdict has no decision'
@@ -172,7 +178,8 @@ AS $$
          LATERAL (SELECT count(*) AS n FROM hitl.audit_pick k WHERE k.draw = w.id) k
     WHERE k.n <> w.drawn
   UNION ALL
-    -- one accepted verdict a task, and the task is gone
+    -- one final verdict a task, and the task is gone; nobody judges a task
+    -- twice, or votes twice on a decision
     SELECT 'I3', min(v.decision::text)::uuid, v.task, 'a task has ' || count(*) || ' final verdicts'
     FROM hitl.verdict v
     WHERE v.final AND v.task IS NOT NULL
@@ -183,6 +190,28 @@ AS $$
     FROM hitl.task t
     WHERE EXISTS (SELECT FROM hitl.verdict v WHERE v.task = t.id AND v.final)
   UNION ALL
+    SELECT 'I3', v.decision, NULL, format('reviewer "%s" has voted %s times', v.reviewer, count(*))
+    FROM hitl.verdict v
+    WHERE v.kind IN ('review', 'confirm', 'overlap') AND v.action IN ('approve', 'reject', 'amend')
+    GROUP BY v.decision, v.reviewer
+    HAVING count(*) > 1
+  UNION ALL
+    -- a review is decided by as many who agree as the policy demanded
+    SELECT 'I3', v.decision, v.task, format('%s of %s agreed', a.n, p.approvals)
+    FROM hitl.verdict v
+    JOIN hitl.policy p ON p.workflow = v.workflow AND p.version = v.policy_version
+    CROSS JOIN LATERAL (SELECT count(DISTINCT o.reviewer) AS n
+                        FROM hitl.verdict o
+                        WHERE o.decision = v.decision AND o.id <= v.id AND o.action = v.action
+                          AND o.kind IN ('review', 'confirm')
+                          AND o.output IS NOT DISTINCT FROM v.output) a
+    WHERE v.final AND v.kind IN ('review', 'confirm') AND v.action IN ('approve', 'reject', 'amend')
+      AND a.n < p.approvals
+  UNION ALL
+    SELECT 'I3', t.decision, t.id, format('reviewer "%s" holds a task that is not for them', t.holder)
+    FROM hitl.task t
+    WHERE t.holder = ANY (t.excluded)
+  UNION ALL
     -- verdicts of a holder count within the lease; others have none
     SELECT 'I4', v.decision, v.task, 'a verdict was given when its lease was over'
     FROM hitl.verdict v
@@ -190,7 +219,7 @@ AS $$
   UNION ALL
     SELECT 'I4', v.decision, v.task, format('a verdict "%s" needs a lease and has none', v.action)
     FROM hitl.verdict v
-    WHERE v.action IN ('approve', 'reject', 'amend') AND (v.lease IS NULL OR v.task IS NULL)
+    WHERE v.action IN ('approve', 'reject', 'amend', 'escalate') AND (v.lease IS NULL OR v.task IS NULL)
   UNION ALL
     -- nobody holds more than they may
     SELECT 'I5', NULL, NULL,
@@ -201,15 +230,32 @@ AS $$
     GROUP BY r.name, r.max_open
     HAVING count(*) > r.max_open
   UNION ALL
-    -- nobody decides what they submitted
-    SELECT 'I6', v.decision, v.task, format('reviewer "%s" submitted the decision', v.reviewer)
+    -- nobody decides what they submitted, with whichever login, or for whom
+    -- they stand in
+    SELECT 'I6', v.decision, v.task, format('reviewer "%s" submitted the decision', p.person)
     FROM hitl.verdict v
-    JOIN hitl.reviewer r ON r.name = v.reviewer
     JOIN hitl.decision d ON d.id = v.decision
-    WHERE EXISTS (SELECT FROM pg_roles u WHERE u.oid = r.login AND u.rolname = d.created_by)
-       OR (v.asserted_by = d.created_by
-           AND EXISTS (SELECT FROM hitl.reviewer a JOIN pg_roles u ON u.oid = a.login
-                       WHERE u.rolname = v.asserted_by))
+    CROSS JOIN LATERAL (VALUES (v.reviewer), (v.on_behalf_of)) AS p (person)
+    WHERE v.action NOT IN ('withdraw', 'timeout')
+      AND EXISTS (SELECT FROM pg_roles u
+                  WHERE u.rolname = d.created_by
+                    AND (EXISTS (SELECT FROM hitl.reviewer r WHERE r.name = p.person AND r.login = u.oid)
+                         OR EXISTS (SELECT FROM hitl.reviewer_login l
+                                    WHERE l.reviewer = p.person AND l.login = u.oid)))
+  UNION ALL
+    SELECT 'I6', v.decision, v.task, format('"%s" acted for "%s" and submitted the decision', v.asserted_by, v.reviewer)
+    FROM hitl.verdict v
+    JOIN hitl.decision d ON d.id = v.decision
+    WHERE v.asserted_by = d.created_by AND v.action NOT IN ('withdraw', 'timeout')
+      AND EXISTS (SELECT FROM pg_roles u
+                  WHERE u.rolname = v.asserted_by
+                    AND (EXISTS (SELECT FROM hitl.reviewer r WHERE r.login = u.oid)
+                         OR EXISTS (SELECT FROM hitl.reviewer_login l WHERE l.login = u.oid)))
+  UNION ALL
+    -- what was decided is what was shown
+    SELECT 'I7', v.decision, v.task, 'the decision is not what the verdict was given on'
+    FROM hitl.verdict v
+    WHERE v.packet_hash <> hitl.packet_hash(v.decision)
   UNION ALL
     -- time does not approve what cannot be undone
     SELECT 'I9', v.decision, v.task, 'an irreversible action was approved because nobody decided in time'
@@ -221,7 +267,8 @@ AS $$
     SELECT 'I10', t.decision, t.id, 'a deadline passed at ' || least(t.first_review_at, t.resolution_at)
                                     || ' and nothing happened'
     FROM hitl.task t
-    WHERE least(t.first_review_at, t.resolution_at)
+    WHERE t.asked_at IS NULL
+      AND least(t.first_review_at, t.resolution_at)
           < clock_timestamp() - coalesce(current_setting('hitl.sweep_interval', true), '1s')::interval - interval '1 s'
 $$;
 COMMENT ON FUNCTION hitl.check()
@@ -246,7 +293,7 @@ AS $$
         SELECT c.oid, c.relname, c.oid::regclass::text, ARRAY['append_only', 'append_only_truncate']
         FROM pg_class c
         WHERE c.relnamespace = 'hitl'::regnamespace AND c.relkind = 'r'
-          AND c.relname IN ('verdict', 'event', 'request', 'policy', 'rule', 'audit_draw', 'audit_pick',
+          AND c.relname IN ('verdict', 'event', 'request', 'policy', 'rule', 'rubric', 'audit_draw', 'audit_pick',
                             'baseline', 'baseline_field')
     )
     SELECT 'warning', 'worker', 'the library is not preloaded, so nothing happens by itself',
@@ -357,15 +404,50 @@ AS $$
     WHERE w.application IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles u WHERE u.oid = w.application)
   UNION ALL
     SELECT 'error', 'queue ' || t.queue,
-           format('%s tasks of tier %s wait and no member may take them', count(*), t.tier),
-           'Let a reviewer of that tier join, by hitl.add_reviewer() and hitl.join_queue().'
+           format('%s tasks of tier %s%s wait and no member may take them', count(*), t.tier,
+                  ' that need ' || array_to_string(t.skills, ', ')),
+           'Let a reviewer of that tier and with these skills join, by hitl.join_queue(), or put them elsewhere by hitl.requeue().'
     FROM hitl.task t
     WHERE NOT EXISTS (SELECT FROM hitl.membership m JOIN hitl.reviewer r ON r.name = m.reviewer
-                      WHERE m.queue = t.queue AND r.tier >= t.tier
+                      WHERE m.queue = t.queue AND r.tier >= t.tier AND r.paused IS NULL
+                        AND (t.skills IS NULL
+                             OR t.skills <@ (r.skills || ARRAY(SELECT c.credential::text FROM hitl.credential c
+                                                               WHERE c.reviewer = r.name AND c.valid_until > now())))
+                        AND r.name <> ALL (coalesce(t.excluded, '{}'))
                         AND NOT EXISTS (SELECT FROM pg_roles u
-                                        WHERE u.oid = r.login
-                                          AND u.rolname IN (t.submitter, t.submitter_login)))
-    GROUP BY t.queue, t.tier
+                                        WHERE u.rolname IN (t.submitter, t.submitter_login)
+                                          AND (u.oid = r.login
+                                               OR EXISTS (SELECT FROM hitl.reviewer_login l
+                                                          WHERE l.reviewer = r.name AND l.login = u.oid))))
+    GROUP BY t.queue, t.tier, t.skills
+  UNION ALL
+    SELECT 'warning', 'queue ' || q.name, 'all its members are away or paused, and nobody stands in',
+           'Let somebody join by hitl.join_queue(), or name a stand-in by hitl.set_absence().'
+    FROM hitl.queue q
+    WHERE EXISTS (SELECT FROM hitl.membership m WHERE m.queue = q.name)
+      AND EXISTS (SELECT FROM hitl.task t WHERE t.queue = q.name)
+      AND NOT EXISTS (SELECT FROM hitl.membership m
+                      JOIN hitl.reviewer r ON r.name = m.reviewer
+                      LEFT JOIN hitl.absence a ON a.reviewer = r.name AND a.since <= now() AND now() < a.until
+                      LEFT JOIN hitl.reviewer i ON i.name = a.stand_in AND i.paused IS NULL
+                      WHERE m.queue = q.name AND (r.paused IS NULL AND a.id IS NULL OR i.name IS NOT NULL))
+  UNION ALL
+    SELECT 'warning', 'reviewer ' || r.name, format('is paused: %s', r.paused),
+           format('SELECT hitl.resume_reviewer(%L), when the cause is mended.', r.name)
+    FROM hitl.reviewer r
+    WHERE r.paused IS NOT NULL
+  UNION ALL
+    -- what the server withholds from a reviewer, a viewer reads
+    SELECT 'warning', 'reviewer ' || r.name,
+           format('works on queue "%s" of blind workflow "%s", and reads the proposals as a member of hitl_viewer',
+                  m.queue, w.name),
+           format('REVOKE hitl_viewer FROM %s.', u.rolname)
+    FROM hitl.workflow w
+    JOIN hitl.policy p ON p.workflow = w.name AND p.version = w.policy_version AND p.blind
+    JOIN hitl.membership m ON m.queue = coalesce(p.queue, w.queue)
+    JOIN hitl.reviewer r ON r.name = m.reviewer
+    JOIN pg_roles u ON u.oid = r.login
+    WHERE pg_has_role(u.oid, 'hitl_viewer', 'USAGE') AND NOT u.rolsuper
   UNION ALL
     SELECT 'error', 'reviewer ' || r.name, 'the role of the login is gone',
            'The person cannot work; add a new reviewer with the new role.'
