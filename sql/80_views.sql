@@ -392,6 +392,27 @@ $$;
 COMMENT ON FUNCTION hitl.explain(uuid)
     IS 'why this decision went where it went and what became of it, in words, a line each, times in UTC; no row for a decision that is not there';
 
+-- Every transition leaves an event or, where somebody judged, a verdict.
+CREATE VIEW hitl.task_history WITH (security_invoker = true, security_barrier = true) AS
+SELECT e.decision, e.task, e.workflow, e.created_at, 'event' AS record, e.kind AS act, e.actor,
+       NULL::boolean AS final, NULL::text AS outcome, e.detail
+FROM hitl.event e
+WHERE e.decision IS NOT NULL AND e.task IS NOT NULL
+UNION ALL
+SELECT v.decision, v.task, v.workflow, v.created_at, 'verdict', v.action, v.reviewer, v.final, v.outcome,
+       jsonb_strip_nulls(jsonb_build_object('kind', v.kind, 'queue', v.queue, 'stage', v.stage, 'code', v.code,
+                                            'note', v.note, 'asserted_by', v.asserted_by,
+                                            'on_behalf_of', v.on_behalf_of, 'like_task', v.like_task))
+FROM hitl.verdict v;
+COMMENT ON VIEW hitl.task_history IS 'all that happened to tasks and decisions after the gate, one row a transition: ask for one decision or task, ordered by created_at';
+COMMENT ON COLUMN hitl.task_history.task IS 'NULL: a verdict on a decision without an open task';
+COMMENT ON COLUMN hitl.task_history.record IS 'where it stands: event or verdict';
+COMMENT ON COLUMN hitl.task_history.act IS 'kind of the event, or action of the verdict';
+COMMENT ON COLUMN hitl.task_history.actor IS 'the reviewer or role that acted; "clock" for what time did';
+COMMENT ON COLUMN hitl.task_history.final IS 'of a verdict: whether it settled the outcome';
+COMMENT ON COLUMN hitl.task_history.outcome IS 'of a final verdict: approved, rejected, amended or withdrawn';
+COMMENT ON COLUMN hitl.task_history.detail IS 'what there is to know of this act';
+
 CREATE VIEW hitl.calibration_state WITH (security_invoker = true, security_barrier = true) AS
 SELECT l.workflow, l.model,
        count(*) AS decisions,

@@ -77,7 +77,7 @@ GRANT SELECT (id, decision, workflow, kind, queue, lane, tier, sort_key, submitt
               lease, lease_until, claimed_at, stage, skills, approvals, panel, exposure, confidence,
               excluded, passed, blind, asked_at, asked_until, policy_version, on_behalf_of, login_method)
     ON hitl.task TO hitl_viewer;
-GRANT SELECT ON hitl.outcome, hitl.label, hitl.workflow_report, hitl.trigger_report, hitl.calibration_state,
+GRANT SELECT ON hitl.task_history, hitl.outcome, hitl.label, hitl.workflow_report, hitl.trigger_report, hitl.calibration_state,
     hitl.calibration, hitl.reliability, hitl.queue_status, hitl.challenger_disagreement,
     hitl.challenger_report, hitl.gold_verdict, hitl.person_verdict, hitl.independent_verdict,
     hitl.agreement, hitl.reviewer_report, hitl.reviewer_alarm, hitl.anchoring_report TO hitl_viewer;
