@@ -11,9 +11,6 @@
  * Nothing is written before all that can be refused has been looked at, so a
  * refusal leaves nothing behind (see refusal.c).  That holds for the lease too:
  * the row is won at once, or waited for before the clock is read.
- *
- * The same verdict given twice (a double click, a retry after a lost answer)
- * gets the first answer again; a different one is refused.
  */
 #include "hitl.h"
 
@@ -26,6 +23,7 @@
 #include "utils/fmgrprotos.h"
 #include "utils/snapmgr.h"
 
+#include "again.h"
 #include "cache.h"
 #include "decision.h"
 #include "demand.h"
@@ -45,36 +43,6 @@
 PG_FUNCTION_INFO_V1(hitl_approve);
 PG_FUNCTION_INFO_V1(hitl_reject);
 PG_FUNCTION_INFO_V1(hitl_amend);
-
-/* the latest verdict on a task, of this reviewer if there is one */
-static HitlQuery earlier_query = {
-	.text =
-	"SELECT reviewer, action, output, code, note, lease, outcome, queue,"
-	"       explanation, scores, kind, workflow, policy_version, decision"
-	"  FROM hitl.verdict WHERE task OPERATOR(pg_catalog.=) $1"
-	" ORDER BY (reviewer OPERATOR(pg_catalog.=) $2) DESC, id DESC LIMIT 1",
-	.nargs = 2,
-	.argtypes = {INT8OID, TEXTOID}
-};
-
-/* the columns of earlier_query */
-enum
-{
-	COL_REVIEWER = 1, COL_ACTION, COL_OUTPUT, COL_CODE, COL_NOTE, COL_LEASE,
-	COL_OUTCOME, COL_QUEUE, COL_EXPLANATION, COL_SCORES, COL_KIND,
-	COL_WORKFLOW, COL_POLICY_VERSION, COL_DECISION
-};
-
-/* a copy of a review that ended with another */
-static HitlQuery closed_query = {
-	.text =
-	"SELECT detail OPERATOR(pg_catalog.->>) 'queue',"
-	"       detail OPERATOR(pg_catalog.->>) 'holder'"
-	"  FROM hitl.event WHERE task OPERATOR(pg_catalog.=) $1"
-	"   AND kind OPERATOR(pg_catalog.=) 'copy_closed' LIMIT 1",
-	.nargs = 1,
-	.argtypes = {INT8OID}
-};
 
 static HitlQuery gold_query = {
 	.text =
@@ -97,13 +65,6 @@ hitl_same_json(Jsonb *a, Jsonb *b)
 		return a == b;
 	return DatumGetBool(DirectFunctionCall2(jsonb_eq, JsonbPGetDatum(a),
 											JsonbPGetDatum(b)));
-}
-
-static HitlOutcome
-outcome_of(HitlAction action)
-{
-	return action == HITL_APPROVE ? HITL_APPROVED :
-		action == HITL_AMEND ? HITL_AMENDED : HITL_REJECTED;
 }
 
 /*
@@ -197,156 +158,6 @@ check_given(HitlRefusal *refusal, const HitlGiven *given)
 		hitl_refuse(refusal, ERRCODE_INVALID_PARAMETER_VALUE, NULL,
 					"Give what the output should have been.",
 					"verdict \"amend\" needs an output");
-}
-
-/*
- * Repetitions
- */
-
-static text *
-earlier_text(int number)
-{
-	bool		isnull;
-	Datum		value = hitl_spi_value(0, number, &isnull);
-
-	return isnull ? NULL : DatumGetTextPP(value);
-}
-
-static Jsonb *
-earlier_json(int number)
-{
-	bool		isnull;
-	Datum		value = hitl_spi_value(0, number, &isnull);
-
-	return isnull ? NULL : DatumGetJsonbP(value);
-}
-
-/* whether the earlier verdict is this very one */
-static bool
-is_same(const HitlGiven *given)
-{
-	bool		isnull;
-	Datum		lease = hitl_spi_value(0, COL_LEASE, &isnull);
-
-	return strcmp(hitl_spi_string(0, COL_ACTION),
-				  hitl_action_name(given->action)) == 0 &&
-		hitl_same_json(earlier_json(COL_OUTPUT), given->output) &&
-		hitl_same_text(earlier_text(COL_CODE), given->code) &&
-		hitl_same_text(earlier_text(COL_NOTE), given->note) &&
-		hitl_same_text(earlier_text(COL_EXPLANATION), given->explanation) &&
-		hitl_same_json(earlier_json(COL_SCORES), given->scores) &&
-		(!given->has_lease || (!isnull && given->lease == DatumGetInt64(lease)));
-}
-
-/*
- * The outcome that a verdict on a task which is only measured would have had
- * on a review: who gave it must not learn which it was.
- */
-static const char *
-pretended_outcome(HitlAction action, int needed)
-{
-	return needed > 1 ? NULL : hitl_outcome_name(outcome_of(action));
-}
-
-/* the same, of the verdict just read */
-static const char *
-earlier_outcome(HitlAction action)
-{
-	char	   *kind = hitl_spi_string(0, COL_KIND);
-	char	   *outcome = hitl_spi_string(0, COL_OUTCOME);
-	NameData	workflow;
-	pg_uuid_t	decision;
-	int32		version;
-	int			needed;
-	bool		isnull;
-
-	if (strcmp(kind, hitl_kind_name(HITL_KIND_OVERLAP)) != 0 &&
-		strcmp(kind, hitl_kind_name(HITL_KIND_GOLD)) != 0)
-		return outcome;
-	hitl_spi_name(0, COL_WORKFLOW, &workflow);
-	version = hitl_spi_int32(0, COL_POLICY_VERSION, 0);
-	decision = *DatumGetUUIDP(hitl_spi_value(0, COL_DECISION, &isnull));
-	needed = Max(hitl_policy_at(&workflow, version)->approvals,
-				 hitl_votes_demanded(&decision));
-	return pretended_outcome(action, needed);
-}
-
-/*
- * Whether the task ended as a copy with which this reviewer had to do.
- */
-static bool
-was_closed(const HitlGiven *given, const HitlActor *actor)
-{
-	Datum		arg = Int64GetDatum(given->task);
-	char	   *queue;
-	char	   *holder;
-
-	hitl_spi_run(&closed_query, &arg, GetLatestSnapshot(), 1);
-	if (SPI_processed == 0)
-		return false;
-	queue = hitl_spi_string(0, 1);
-	holder = hitl_spi_string(0, 2);
-	return (holder && strcmp(holder, NameStr(actor->reviewer->name)) == 0) ||
-		(queue && hitl_is_member(actor->reviewer, queue));
-}
-
-/*
- * The reviewer does not hold the task (found; NULL: it is not there).
- * Succeeds if they gave this very verdict before; otherwise refuses by what is
- * due.  Whoever has no business with the queue hears the same as for a task
- * that never was.
- */
-static bool
-answer_again(HitlRefusal *refusal, const HitlGiven *given,
-			 const HitlActor *actor, const HitlTask *found,
-			 const char **outcome)
-{
-	MemoryContext context = CurrentMemoryContext;
-	const char *reviewer = NameStr(actor->reviewer->name);
-	HitlSpi		spi;
-	Datum		args[2];
-	bool		mine;
-	bool		theirs = false;
-	bool		closed = false;
-	bool		same;
-
-	args[0] = Int64GetDatum(given->task);
-	args[1] = CStringGetTextDatum(reviewer);
-	hitl_spi_begin(&spi);
-	hitl_spi_run(&earlier_query, args, GetLatestSnapshot(), 1);
-	MemoryContextSwitchTo(context);
-	mine = SPI_processed > 0 &&
-		strcmp(hitl_spi_string(0, COL_REVIEWER), reviewer) == 0;
-	/* what they have only handed on, they may not judge any more */
-	if (found && mine && strcmp(hitl_spi_string(0, COL_ACTION),
-								hitl_action_name(HITL_ESCALATE)) == 0)
-		mine = false;
-	same = mine && is_same(given);
-	if (same)
-		*outcome = earlier_outcome(given->action);
-	if (!found && SPI_processed > 0)
-		theirs = hitl_is_member(actor->reviewer, hitl_spi_string(0, COL_QUEUE));
-	else if (!found)
-		closed = was_closed(given, actor);
-	hitl_spi_end(&spi);
-
-	if (same)
-		return true;
-	if (found && mine)
-		return hitl_refuse(refusal, ERRCODE_HITL_ALREADY_DECIDED, NULL, NULL,
-						   "reviewer \"%s\" has judged task " INT64_FORMAT " already",
-						   reviewer, given->task);
-	if (closed)
-		return hitl_refuse(refusal, ERRCODE_HITL_ALREADY_DECIDED, NULL, NULL,
-						   "task " INT64_FORMAT " has ended with another copy of the review",
-						   given->task);
-	if (mine || theirs)
-		return hitl_refuse(refusal, ERRCODE_HITL_ALREADY_DECIDED, NULL, NULL,
-						   "task " INT64_FORMAT " is decided already",
-						   given->task);
-	return hitl_check_holder(refusal, given->task, found, actor,
-							 given->has_lease ? &given->lease : NULL,
-							 DT_NOEND);
 }
 
 /*
@@ -457,7 +268,7 @@ check_lawful(HitlRefusal *refusal, const HitlGiven *given,
 	transition->actor = *actor;
 	transition->on_behalf_of = task->on_behalf_of;
 	transition->action = given->action;
-	transition->outcome = outcome_of(given->action);
+	transition->outcome = hitl_outcome_of(given->action);
 	transition->output = given->output;
 	transition->code = given->code;
 	transition->note = given->note;
@@ -582,8 +393,8 @@ attempt(HitlRefusal *refusal, const HitlGiven *given, const HitlActor *actor,
 	if (!found || !hitl_task_is_mine(&g->task, actor, lease))
 	{
 		*again = true;
-		return answer_again(refusal, given, actor, found ? &g->task : NULL,
-							outcome);
+		return hitl_answer_again(refusal, given, actor,
+								 found ? &g->task : NULL, outcome);
 	}
 	g->transition.now = GetCurrentTimestamp();
 	if (!hitl_check_holder(refusal, given->task, &g->task, actor, lease,
@@ -614,7 +425,7 @@ attempt(HitlRefusal *refusal, const HitlGiven *given, const HitlActor *actor,
 	if (g->transition.act == HITL_ACT_DECIDE)
 		*outcome = hitl_outcome_name(g->transition.outcome);
 	else if (is_measured(&g->task))
-		*outcome = pretended_outcome(given->action, g->needed);
+		*outcome = hitl_pretended_outcome(given->action, g->needed);
 	else
 		*outcome = NULL;
 	return true;
