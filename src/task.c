@@ -341,7 +341,8 @@ merit(const HitlTask *task, HitlOrdering ordering)
 			return task->confidence < 0 ? 1.0 :
 				1.0 - 2.0 * fabs(confidence - 0.5);
 		case HITL_ORDER_LOSS:
-			return exposure * (1.0 - confidence);
+			/* nothing is lost for sure, whatever is at risk */
+			return confidence < 1.0 ? exposure * (1.0 - confidence) : 0.0;
 		case HITL_ORDER_DUE:
 		case HITL_ORDER_FIFO:
 			break;

@@ -55,6 +55,7 @@ ROLLBACK;
 --
 CREATE ROLE regress_hitl_eli IN ROLE hitl_reviewer, hitl_application, hitl_delegate;
 CREATE ROLE regress_hitl_eli2 IN ROLE hitl_application;
+CREATE ROLE regress_hitl_eli_lead IN ROLE hitl_lead;
 BEGIN;
 SELECT hitl.add_login('eli_ann', 'regress_hitl_eli'), hitl.add_login('eli_ann', 'regress_hitl_eli2');
 INSERT INTO hitl.decision (workflow, subject) VALUES ('eli a', 'judged');
@@ -391,6 +392,37 @@ SELECT output FROM hitl.packet(:task, 'eli_ann');
 ROLLBACK;
 
 --
+-- Questions and answers are shown to whoever holds the task next, and to who
+-- gets it from a lead; of what others asked nothing is shown to who judges
+-- alone.
+--
+BEGIN;
+INSERT INTO hitl.decision (workflow, subject, output) VALUES ('eli a', 'asked', '1');
+SELECT task, decision FROM hitl.claim(1, NULL, 'eli_ann') \gset
+SELECT hitl.ask(:task, 'how much?', reviewer => 'eli_ann') IS NOT NULL AS asked;
+SELECT jsonb_path_query_array(history, '$.questions[*].question') AS questions, history #> '{questions,0,answer}' AS answer
+FROM hitl.packet(:task, 'eli_ann');
+SELECT hitl.answer(:'decision', 'a lot');
+SELECT hitl.ask(:task, 'and when?', reviewer => 'eli_ann') IS NOT NULL AS asked;
+SELECT hitl.release(:task, 'eli_ann');
+SELECT q ->> 'question' AS question, q ->> 'asked_by' AS asked_by, q ->> 'answer' AS answer,
+       q ? 'asked_at' AS asked_at, q ? 'answered_at' AS answered_at, q ->> 'answered_by' = current_user AS answered_by
+FROM hitl.claim(1, NULL, 'eli_bob'), jsonb_array_elements(history -> 'questions') WITH ORDINALITY AS e (q, n)
+ORDER BY n;
+SET LOCAL ROLE regress_hitl_eli_lead;
+SELECT hitl.reassign(:task, 'eli_ann', 'she asked');
+RESET ROLE;
+SELECT jsonb_array_length(history -> 'questions') AS questions, output FROM hitl.packet(:task, 'eli_ann');
+SET LOCAL ROLE regress_hitl_eli_lead;
+SELECT hitl.recall(:task, 'or not');
+RESET ROLE;
+UPDATE hitl.task SET panel = 2 WHERE id = :task;
+SELECT history FROM hitl.claim(1, NULL, 'eli_bob');
+SELECT hitl.ask(:task, 'who?', reviewer => 'eli_bob') IS NOT NULL AS asked;
+SELECT jsonb_path_query_array(history, '$.questions[*].question') AS questions FROM hitl.packet(:task, 'eli_bob');
+ROLLBACK;
+
+--
 -- F32: claim(n) is not planned, so no plan makes it take more.
 --
 BEGIN;
@@ -427,5 +459,5 @@ SET LOCAL hitl.max_claim_xact = -1;
 SELECT count(*) FROM hitl.claim(1, NULL, 'eli_ann');
 ROLLBACK;
 
-DROP ROLE regress_hitl_eli, regress_hitl_eli2;
+DROP ROLE regress_hitl_eli, regress_hitl_eli2, regress_hitl_eli_lead;
 SELECT * FROM hitl.check();

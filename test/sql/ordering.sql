@@ -59,7 +59,8 @@ SELECT pg_temp.served('ord_ann');
 ROLLBACK;
 BEGIN;
 SELECT count(pg_temp.arrive('ord loss', s, now() - n * interval '1 minute', e::numeric, c))
-FROM (VALUES ('sure', 9, '1e6', 1), ('small', 8, '10', 0.1), ('big-fair', 2, '1000', 0.7),
+FROM (VALUES ('infinite', 0, 'Infinity', 0.9), ('infinite-sure', 0, 'Infinity', 1), ('nan', 0, 'NaN', 0.5),
+             ('sure', 9, '1e6', 1), ('small', 8, '10', 0.1), ('big-fair', 2, '1000', 0.7),
              ('big-unknown', 3, '1000', NULL), ('nothing', 4, NULL, 0.2)) AS v (s, n, e, c);
 SELECT pg_temp.served('ord_ann');
 ROLLBACK;
@@ -202,6 +203,21 @@ SELECT pg_temp.arrive(w, 'none', now() - interval '3 hours'),
        pg_temp.arrive(w, 'new', now())
 FROM unnest('{ord due,ord aging}'::text[]) AS w;
 SELECT pg_temp.served('ord_ann', '{ord_due}') AS due, pg_temp.served('ord_ann', '{ord_aging}') AS aging;
+ROLLBACK;
+
+-- It takes effect on what waits already, and so does another ordering.
+BEGIN;
+SELECT pg_temp.arrive('ord exposure', s, now() - n * interval '1 minute', e, 0.5)
+FROM (VALUES ('old', 60, 1), ('much', 3, 10), ('more', 1, 1000000)) AS v (s, n, e);
+SAVEPOINT s;
+SELECT pg_temp.served('ord_ann');
+ROLLBACK TO s;
+SELECT hitl.set_queue('ord_exposure', aging => '30 minutes');
+SAVEPOINT s2;
+SELECT pg_temp.served('ord_ann');
+ROLLBACK TO s2;
+SELECT hitl.set_queue('ord_exposure', ordering => 'fifo', reset => '{aging}');
+SELECT pg_temp.served('ord_ann');
 ROLLBACK;
 
 --
