@@ -71,7 +71,8 @@ GRANT SELECT ON hitl.verdict, hitl.event, hitl.workflow, hitl.policy, hitl.rule,
     hitl.rubric, hitl.confidence_map, hitl.gold, hitl.sla, hitl.escalation_step, hitl.decision_code,
     hitl.proposal, hitl.baseline, hitl.audit_draw, hitl.audit_pick
     TO hitl_viewer;
--- Not what somebody judged and has not yet decided.
+-- Of a task not what the holder judged and was shown; the events of those who
+-- judged say so, which is one reason why a reviewer must not be a viewer.
 GRANT SELECT (id, decision, workflow, kind, queue, lane, tier, sort_key, submitter, submitter_login,
               created_at, question, sla, step, first_review_at, resolution_at, due_at, wake_at, holder,
               lease, lease_until, claimed_at, stage, skills, approvals, panel, exposure, confidence,

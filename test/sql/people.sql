@@ -68,6 +68,22 @@ FROM (VALUES (1, $$SELECT hitl.create_queue('peo2', ordering => 'random')$$),
              (21, $$SELECT hitl.set_queue('peo', reset => '{NULL}')$$),
              (22, $$SELECT hitl.set_queue('peo', lease => '1 hour', reset => '{lease}')$$)) AS v (n, statement)
 ORDER BY n;
+-- Another ordering, or another aging, holds for what waits, too.
+SELECT hitl.create_queue('peo order', ordering => 'fifo'), hitl.create_workflow('peo order', 'peo order');
+INSERT INTO hitl.decision (workflow, subject, exposure) VALUES ('peo order', 'first', 1), ('peo order', 'second', 9), ('peo order', 'third', 5);
+CREATE FUNCTION pg_temp.line() RETURNS text LANGUAGE sql AS $$
+    SELECT string_agg(d.subject, ' ' ORDER BY t.sort_key, t.id)
+    FROM hitl.task t JOIN hitl.decision d ON d.id = t.decision WHERE t.queue = 'peo order'
+$$;
+SELECT pg_temp.line();
+SELECT hitl.set_queue('peo order', ordering => 'exposure');
+SELECT pg_temp.line();
+SELECT sort_key FROM hitl.task WHERE queue = 'peo order' ORDER BY 1;
+SELECT hitl.set_queue('peo order', aging => '1 day');
+SELECT pg_temp.line(), bool_and(sort_key > 0) AS as_times FROM hitl.task WHERE queue = 'peo order';
+SELECT hitl.set_queue('peo order', reset => '{ordering,aging}');
+SELECT pg_temp.line();
+UPDATE seen SET id = (SELECT max(id) FROM hitl.event);
 
 --
 -- Workflows

@@ -241,13 +241,24 @@ RESET ROLE;
 
 -- A reviewer calls the functions and reads no table.
 SET ROLE regress_hitl_rev;
+SELECT queue, kind, workflow FROM hitl.inbox LIMIT 1;
 SELECT hitl.reject(task, 'UNSAFE', 'secret note', NULL) FROM hitl.claim();
+SELECT count(*) FROM hitl.my_tasks;
 \set VERBOSITY sqlstate
 SELECT 1 FROM hitl.decision;
 SELECT 1 FROM hitl.task;
 SELECT 1 FROM hitl.verdict;
 SELECT 1 FROM hitl.outcome;
 SELECT 1 FROM hitl.queue_status;
+SELECT 1 FROM hitl.gold;
+SELECT hitl.open_depth('rol');
+SELECT hitl.packet_hash(hitl.uuidv7());
+SELECT hitl.withdraw(gen_random_uuid());
+SELECT hitl.answer(gen_random_uuid(), 'yes');
+SELECT hitl.recall_all('rol_rev');
+SELECT hitl.step_up(1, 'cert');
+SELECT hitl.reorder_queue('rol');
+SELECT hitl.gold_pause('rol_rev', 'rol');
 INSERT INTO hitl.decision (workflow) VALUES ('rol');
 UPDATE hitl.task SET holder = 'rol_rev';
 SELECT hitl.join_queue('rol_rev', 'fact');

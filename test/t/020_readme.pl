@@ -36,7 +36,8 @@ my $public = $node->safe_psql(
 	  AND p.prorettype NOT IN ('internal'::regtype, 'trigger'::regtype)
 	  AND NOT 'internal'::regtype = ANY (p.proargtypes::oid[])
 	  AND p.proname !~ '^calib_(in|out|recv|send)$'
-	  AND p.proname NOT IN ('actor', 'needs_task', 'own_workflows')
+	  AND p.proname NOT IN ('actor', 'needs_task', 'own_workflows',
+	                        'open_depth', 'held_depth', 'open_estimate')
 	UNION
 	SELECT relname FROM pg_class
 	WHERE relnamespace = 'hitl'::regnamespace AND relkind = 'v'
