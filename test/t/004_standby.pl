@@ -44,7 +44,7 @@ for my $what ('hitl.outcome', 'hitl.workflow_report', 'hitl.calibration',
 {
 	my $query = "SELECT count(*), md5(coalesce(string_agg(t::text, chr(10) ORDER BY t::text), '')) FROM "
 	  . ($what eq 'hitl.queue_status'
-		? '(SELECT queue, waiting, waiting_p0, waiting_p1, waiting_p2, held, overdue, next_due_at, oldest_at, reviewers FROM hitl.queue_status)'
+		? '(SELECT queue, lane, open, open_estimated, held, overdue, next_due_at, oldest_at, members, present FROM hitl.queue_status)'
 		: $what)
 	  . ' AS t';
 	my $shown = $standby->safe_psql('postgres', $query);
@@ -55,6 +55,14 @@ for my $what ('hitl.outcome', 'hitl.workflow_report', 'hitl.calibration',
 is($standby->safe_psql('postgres', 'SELECT * FROM hitl.check()'), '', 'it checks the invariants');
 is($standby->safe_psql('postgres', q{SELECT * FROM hitl.doctor() WHERE subject = 'worker'}),
 	'', 'the doctor does not miss a worker there');
+
+is( $standby->safe_psql('postgres', q{
+		SELECT count(*), bool_and(p.input IS NOT DISTINCT FROM d.input)
+		FROM hitl.held('ann') h, hitl.packet(h.task, 'ann') p JOIN hitl.decision d ON d.id = p.decision}),
+	'2|t', 'who holds tasks sees them there');
+is( $standby->safe_psql('postgres', "SELECT array_agg(task) FROM hitl.peek(5, NULL, 'bob')"),
+	$primary->safe_psql('postgres', "SELECT array_agg(task) FROM hitl.peek(5, NULL, 'bob')"),
+	'the inbox is the same');
 
 # what cannot be done
 for my $act (
