@@ -18,9 +18,11 @@
 #include "catalog/pg_index.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "nodes/primnodes.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
 #include "storage/lock.h"
+#include "utils/builtins.h"
 #include "utils/fmgroids.h"
 #include "utils/partcache.h"
 
@@ -88,6 +90,131 @@ open_index(Relation rel, AttrNumber id_column)
 		index_close(index, AccessShareLock);
 	}
 	list_free(indexes);
+	return result;
+}
+
+/* whether the index holds all rows whose subject is not null */
+static bool
+has_all_subjects(Relation index, AttrNumber subject_column)
+{
+	List	   *predicate = RelationGetIndexPredicate(index);
+	NullTest   *test;
+
+	if (predicate == NIL)
+		return true;
+	test = linitial(predicate);
+	return list_length(predicate) == 1 && IsA(test, NullTest) &&
+		test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var) &&
+		((Var *) test->arg)->varattno == subject_column;
+}
+
+/*
+ * The index of a partition on workflow, subject and id, opened, or NULL.
+ */
+static Relation
+open_subject_index(Relation rel)
+{
+	TupleDesc	tupdesc = RelationGetDescr(rel);
+	AttrNumber	column[3] = {
+		hitl_find_column(tupdesc, "workflow", TEXTOID),
+		hitl_find_column(tupdesc, "subject", TEXTOID),
+		hitl_find_column(tupdesc, "id", UUIDOID)
+	};
+	List	   *indexes = RelationGetIndexList(rel);
+	Relation	result = NULL;
+	ListCell   *cell;
+
+	foreach(cell, indexes)
+	{
+		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+
+		if (index->rd_rel->relam == BTREE_AM_OID &&
+			index->rd_index->indisvalid &&
+			index->rd_index->indnkeyatts >= 3 &&
+			memcmp(index->rd_index->indkey.values, column, sizeof(column)) == 0 &&
+			has_all_subjects(index, column[1]))
+		{
+			result = index;
+			break;
+		}
+		index_close(index, AccessShareLock);
+	}
+	list_free(indexes);
+	return result;
+}
+
+/*
+ * Whether the partition has an earlier decision on the subject; true if that
+ * cannot be told.
+ */
+static bool
+partition_has_earlier(Oid partition, const pg_uuid_t *id, text *workflow,
+					  text *subject, Snapshot snapshot)
+{
+	Relation	rel = table_open(partition, AccessShareLock);
+	Relation	index = NULL;
+	bool		result = true;
+
+	if (rel->rd_rel->relkind == RELKIND_RELATION)
+		index = open_subject_index(rel);
+	if (index)
+	{
+		IndexScanDesc scan = hitl_index_beginscan(rel, index, snapshot, 3);
+		TupleTableSlot *slot = table_slot_create(rel, NULL);
+		ScanKeyData key[3];
+
+		ScanKeyEntryInitialize(&key[0], 0, 1, BTEqualStrategyNumber, TEXTOID,
+							   index->rd_indcollation[0], F_TEXTEQ,
+							   PointerGetDatum(workflow));
+		ScanKeyEntryInitialize(&key[1], 0, 2, BTEqualStrategyNumber, TEXTOID,
+							   index->rd_indcollation[1], F_TEXTEQ,
+							   PointerGetDatum(subject));
+		ScanKeyInit(&key[2], 3, BTLessStrategyNumber, F_UUID_LT,
+					UUIDPGetDatum(id));
+		index_rescan(scan, key, 3, NULL, 0);
+		result = index_getnext_slot(scan, BackwardScanDirection, slot);
+		index_endscan(scan);
+		ExecDropSingleTupleTableSlot(slot);
+		index_close(index, AccessShareLock);
+	}
+	table_close(rel, AccessShareLock);
+	return result;
+}
+
+bool
+hitl_decision_has_earlier(const pg_uuid_t *id, const char *workflow,
+						  text *subject, Snapshot snapshot)
+{
+	Relation	parent = table_open(hitl_relation_oid("decision"),
+									AccessShareLock);
+	bool		result = true;
+
+	if (parent->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+	{
+		PartitionKey key = RelationGetPartitionKey(parent);
+		PartitionDesc partitions = RelationGetPartitionDesc(parent, true);
+		PartitionBoundInfo bounds = partitions->boundinfo;
+		text	   *name = cstring_to_text(workflow);
+		bool		equal;
+		int			at = -1;
+
+		result = false;
+		if (partitions->nparts > 0)
+			at = partition_range_datum_bsearch(key->partsupfunc,
+											   key->partcollation, bounds, 1,
+											   &(Datum) {UUIDPGetDatum(id)}, &equal) + 1;
+		/* its own partition, those before, and what fits nowhere */
+		for (; at >= 0 && !result; at--)
+		{
+			if (bounds->indexes[at] >= 0)
+				result = partition_has_earlier(partitions->oids[bounds->indexes[at]],
+											   id, name, subject, snapshot);
+		}
+		if (!result && partitions->nparts > 0 && bounds->default_index >= 0)
+			result = partition_has_earlier(partitions->oids[bounds->default_index],
+										   id, name, subject, snapshot);
+	}
+	table_close(parent, AccessShareLock);
 	return result;
 }
 

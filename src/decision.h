@@ -32,6 +32,13 @@ extern Datum hitl_decision_column(const HitlDecision *decision,
 								  const char *name, Oid type, bool *isnull);
 
 /*
+ * Whether the workflow has an earlier decision on this subject; true also if
+ * that cannot be told from the indexes alone.
+ */
+extern bool hitl_decision_has_earlier(const pg_uuid_t *id, const char *workflow,
+									  text *subject, Snapshot snapshot);
+
+/*
  * Keeps others from what concerns the decision as a whole, to the end of the
  * transaction.  Taken before any row is written (see src/README.md).
  */

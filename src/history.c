@@ -2,9 +2,8 @@
  * history.c
  *		What was decided, asked and answered before a reviewer looks at a task.
  *
- * Every claim asks for it, and mostly there is nothing: so what concerns the
- * decision itself is looked up in the indexes directly, and only decisions with
- * a subject cost a query.
+ * Every claim asks for it, and mostly there is nothing: so that is looked up in
+ * the indexes directly, and only earlier decisions on the subject cost a query.
  *
  * - Verdicts that only measure (overlap, gold) are never shown: they tell that
  *   there is another task.
@@ -22,6 +21,7 @@
 #include "utils/fmgroids.h"
 
 #include "cache.h"
+#include "decision.h"
 #include "history.h"
 #include "json.h"
 
@@ -287,7 +287,9 @@ hitl_history(const HitlTask *task, text *subject, const HitlView *view,
 	HitlJson	result;
 	Jsonb	   *before = NULL;
 
-	if (subject)
+	if (subject && hitl_decision_has_earlier(&task->decision,
+											 NameStr(task->workflow), subject,
+											 snapshot))
 		before = on_subject(task, subject, view->withheld, snapshot);
 	if (!view->withheld && !view->alone)
 		read_records("verdict", "verdict_decision", task, snapshot,

@@ -384,8 +384,10 @@ hitl_claim(PG_FUNCTION_ARGS)
 	(void) hitl_check_present(NULL, reviewer, claim.now);
 	claim.nplaces = hitl_wanted_places(reviewer, wanted, claim.now, &places);
 	claim.place = places;
-	InitMaterializedSRF(fcinfo, 0);
 	claim.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
+	/* to make the descriptor anew costs as much as to find the task */
+	InitMaterializedSRF(fcinfo, claim.rsinfo && claim.rsinfo->expectedDesc ?
+						MAT_SRF_USE_EXPECTED_DESC : 0);
 
 	hitl_reviewer_lock(NameStr(reviewer->name));
 	if (!hitl_worker_present())
