@@ -313,6 +313,20 @@ FROM hitl.task t, hitl.verdict v JOIN hitl.decision d ON d.id = v.decision
 WHERE t.workflow = 'rep' AND t.kind = 'review' AND d.workflow = 'rep' AND d.subject = 'h1';
 SELECT * FROM pg_temp.violations();
 ROLLBACK;
+-- More persons were demanded than agreed; who was excluded holds the task.
+BEGIN;
+ALTER TABLE hitl.policy DISABLE TRIGGER append_only;
+UPDATE hitl.policy p SET approvals = 2
+FROM hitl.verdict v JOIN hitl.decision d ON d.id = v.decision
+WHERE p.workflow = v.workflow AND p.version = v.policy_version AND d.workflow = 'rep' AND d.subject = 'h1';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+BEGIN;
+SELECT count(*) FROM hitl.claim(1, '{rep}', 'rep_ann');
+UPDATE hitl.task SET excluded = '{rep_bob,rep_ann}', kind = CASE kind WHEN 'review' THEN 'confirm' ELSE kind END
+WHERE holder = 'rep_ann';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
 -- I4: a verdict after the end of its lease.
 BEGIN;
 ALTER TABLE hitl.verdict DISABLE TRIGGER append_only;
@@ -332,6 +346,22 @@ CREATE ROLE regress_hitl_rep;
 ALTER TABLE hitl.decision DISABLE TRIGGER append_only;
 UPDATE hitl.decision SET created_by = 'regress_hitl_rep' WHERE workflow = 'rep' AND subject = 'h1';
 UPDATE hitl.reviewer SET login = 'regress_hitl_rep' WHERE name = 'rep_ann';
+SELECT * FROM pg_temp.violations();
+-- (by a further login, and by whom they stood in for)
+UPDATE hitl.reviewer SET login = NULL WHERE name = 'rep_ann';
+INSERT INTO hitl.reviewer_login VALUES ('regress_hitl_rep', 'rep_ann');
+SELECT * FROM pg_temp.violations();
+UPDATE hitl.reviewer_login SET reviewer = 'rep_bob' WHERE reviewer = 'rep_ann';
+SELECT * FROM pg_temp.violations();
+ALTER TABLE hitl.verdict DISABLE TRIGGER append_only;
+UPDATE hitl.verdict v SET on_behalf_of = 'rep_bob' FROM hitl.decision d
+WHERE d.id = v.decision AND d.workflow = 'rep' AND d.subject = 'h1';
+SELECT * FROM pg_temp.violations();
+ROLLBACK;
+-- I7: the decision is not what was shown.
+BEGIN;
+ALTER TABLE hitl.decision DISABLE TRIGGER append_only;
+UPDATE hitl.decision SET output = '"another"' WHERE workflow = 'rep' AND subject = 'h1';
 SELECT * FROM pg_temp.violations();
 ROLLBACK;
 -- I9: a stamp that does not follow from what it cites.
