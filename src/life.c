@@ -123,6 +123,8 @@ hitl_release_task(HitlRefusal *refusal, int64 id, const HitlActor *actor,
 	HitlTransition transition = {0};
 	HitlTask	task;
 
+	/* what it counts in is locked before the task, as by a claim */
+	hitl_reviewer_lock(NameStr(actor->reviewer->name));
 	transition.act = HITL_ACT_RELEASE;
 	if (!act(refusal, id, actor, lease, NULL, NULL, &transition, &task))
 		return false;

@@ -6,9 +6,8 @@
  * one, and has one row a reviewer, overwritten by the next.  A claim reads it
  * by its key; it writes it only for reviewers whose claims are limited.
  *
- * What has not committed yet in another session of the same person is not
- * counted: claims of one person come one after the other, and a release that
- * comes too late counts for the claim after the next.
+ * Claims and releases of one person come one after the other, by the lock on
+ * the reviewer: so all counts, and nobody waits for the row of a shift.
  */
 #include "hitl.h"
 

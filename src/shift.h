@@ -15,8 +15,8 @@ extern int	hitl_shift_room(const HitlReviewer *reviewer, TimestampTz now,
 							int n);
 
 /*
- * What the reviewer has done: n tasks claimed (under hitl_reviewer_lock), or
- * one given back.
+ * What the reviewer has done: n tasks claimed, or one given back.  Under
+ * hitl_reviewer_lock, taken before any task.
  */
 extern void hitl_shift_claimed(const HitlReviewer *reviewer, TimestampTz now,
 							   int n);
