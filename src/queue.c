@@ -380,16 +380,19 @@ hitl_claim(PG_FUNCTION_ARGS)
 				 errhint("Claim 1 to %d.", MAX_CLAIM)));
 	claim.actor = hitl_actor_from(hitl_text_arg(fcinfo, 2));
 	reviewer = claim.actor.reviewer;
-	claim.now = GetCurrentTimestamp();
-	(void) hitl_check_present(NULL, reviewer, claim.now);
-	claim.nplaces = hitl_wanted_places(reviewer, wanted, claim.now, &places);
-	claim.place = places;
 	claim.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 	/* to make the descriptor anew costs as much as to find the task */
 	InitMaterializedSRF(fcinfo, claim.rsinfo && claim.rsinfo->expectedDesc ?
 						MAT_SRF_USE_EXPECTED_DESC : 0);
 
 	hitl_reviewer_lock(NameStr(reviewer->name));
+	/* what has changed while this waited counts */
+	if (hitl_reviewer(NameStr(reviewer->name)) == NULL)
+		claim.actor = hitl_actor_from(hitl_text_arg(fcinfo, 2));
+	claim.now = GetCurrentTimestamp();
+	(void) hitl_check_present(NULL, reviewer, claim.now);
+	claim.nplaces = hitl_wanted_places(reviewer, wanted, claim.now, &places);
+	claim.place = places;
 	if (!hitl_worker_present())
 		(void) hitl_sweep(CLAIM_SWEEP, &busy);
 
