@@ -4,7 +4,8 @@
  *
  * Each claim and each verdict reads the decision.  Through SQL that costs a
  * lock and a look at every partition; the id tells which one has it, and the
- * partition's own index finds the row.
+ * partition's own index finds the row.  A reader (reader.c) keeps open what it
+ * has opened.
  *
  * Columns are found by name, since a partition may have them in another order
  * than its parent.  Where they were last time is tried first.
@@ -43,33 +44,67 @@ is_column(TupleDesc tupdesc, int attnum, const char *name, Oid type)
 }
 
 /*
+ * Which partition of the parent has ids like this one in its bounds, as a
+ * number in the bounds; -1 where none begins before.
+ */
+static int
+bound_of(Relation parent, const pg_uuid_t *id)
+{
+	PartitionKey key = RelationGetPartitionKey(parent);
+	PartitionDesc partitions = RelationGetPartitionDesc(parent, true);
+	Datum		value = UUIDPGetDatum(id);
+	bool		equal;
+
+	if (partitions->nparts == 0)
+		return -1;
+	return partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
+										 partitions->boundinfo, 1, &value,
+										 &equal) + 1;
+}
+
+/*
  * The partition in whose bounds the id is, or InvalidOid.
  */
 static Oid
 partition_of(Relation parent, const pg_uuid_t *id)
 {
-	PartitionKey key = RelationGetPartitionKey(parent);
 	PartitionDesc partitions = RelationGetPartitionDesc(parent, true);
-	PartitionBoundInfo bounds = partitions->boundinfo;
-	Datum		value = UUIDPGetDatum(id);
-	bool		equal;
-	int			at;
+	int			at = bound_of(parent, id);
 
-	if (partitions->nparts == 0)
-		return InvalidOid;
-	at = partition_range_datum_bsearch(key->partsupfunc, key->partcollation,
-									   bounds, 1, &value, &equal);
-	at = bounds->indexes[at + 1];
 	if (at < 0)
-		at = bounds->default_index;
+		return InvalidOid;
+	at = partitions->boundinfo->indexes[at];
+	if (at < 0)
+		at = partitions->boundinfo->default_index;
 	return at < 0 ? InvalidOid : partitions->oids[at];
 }
 
 /*
- * The index of a partition that begins with the id, opened, or NULL.
+ * Indexes
+ */
+
+/* whether the index has all rows whose column is not null */
+static bool
+has_all(Relation index, AttrNumber column)
+{
+	List	   *predicate;
+	NullTest   *test;
+
+	if (heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
+		return true;
+	predicate = RelationGetIndexPredicate(index);
+	test = linitial(predicate);
+	return list_length(predicate) == 1 && IsA(test, NullTest) &&
+		test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var) &&
+		((Var *) test->arg)->varattno == column;
+}
+
+/*
+ * The index of a partition that begins with these columns and has all rows in
+ * which none of them is null, opened, or NULL.
  */
 static Relation
-open_index(Relation rel, AttrNumber id_column)
+open_index(Relation rel, const AttrNumber *column, int n)
 {
 	List	   *indexes = RelationGetIndexList(rel);
 	Relation	result = NULL;
@@ -78,11 +113,12 @@ open_index(Relation rel, AttrNumber id_column)
 	foreach(cell, indexes)
 	{
 		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
+		Form_pg_index form = index->rd_index;
 
-		if (index->rd_rel->relam == BTREE_AM_OID &&
-			index->rd_index->indisvalid &&
-			index->rd_index->indkey.values[0] == id_column &&
-			heap_attisnull(index->rd_indextuple, Anum_pg_index_indpred, NULL))
+		if (index->rd_rel->relam == BTREE_AM_OID && form->indisvalid &&
+			form->indnkeyatts >= n &&
+			memcmp(form->indkey.values, column, sizeof(AttrNumber) * n) == 0 &&
+			has_all(index, column[n == 1 ? 0 : 1]))
 		{
 			result = index;
 			break;
@@ -93,24 +129,14 @@ open_index(Relation rel, AttrNumber id_column)
 	return result;
 }
 
-/* whether the index holds all rows whose subject is not null */
-static bool
-has_all_subjects(Relation index, AttrNumber subject_column)
+static Relation
+open_id_index(Relation rel)
 {
-	List	   *predicate = RelationGetIndexPredicate(index);
-	NullTest   *test;
+	AttrNumber	column = hitl_find_column(RelationGetDescr(rel), "id", UUIDOID);
 
-	if (predicate == NIL)
-		return true;
-	test = linitial(predicate);
-	return list_length(predicate) == 1 && IsA(test, NullTest) &&
-		test->nulltesttype == IS_NOT_NULL && IsA(test->arg, Var) &&
-		((Var *) test->arg)->varattno == subject_column;
+	return open_index(rel, &column, 1);
 }
 
-/*
- * The index of a partition on workflow, subject and id, opened, or NULL.
- */
 static Relation
 open_subject_index(Relation rel)
 {
@@ -120,134 +146,113 @@ open_subject_index(Relation rel)
 		hitl_find_column(tupdesc, "subject", TEXTOID),
 		hitl_find_column(tupdesc, "id", UUIDOID)
 	};
-	List	   *indexes = RelationGetIndexList(rel);
-	Relation	result = NULL;
+
+	return open_index(rel, column, lengthof(column));
+}
+
+/*
+ * Partitions
+ */
+
+static HitlPart *
+open_part(HitlReader *reader, Oid relid)
+{
+	MemoryContext old;
+	HitlPart   *part;
 	ListCell   *cell;
 
-	foreach(cell, indexes)
+	foreach(cell, reader->parts)
 	{
-		Relation	index = index_open(lfirst_oid(cell), AccessShareLock);
-
-		if (index->rd_rel->relam == BTREE_AM_OID &&
-			index->rd_index->indisvalid &&
-			index->rd_index->indnkeyatts >= 3 &&
-			memcmp(index->rd_index->indkey.values, column, sizeof(column)) == 0 &&
-			has_all_subjects(index, column[1]))
-		{
-			result = index;
-			break;
-		}
-		index_close(index, AccessShareLock);
+		part = lfirst(cell);
+		if (RelationGetRelid(part->rel) == relid)
+			return part;
 	}
-	list_free(indexes);
-	return result;
+	old = MemoryContextSwitchTo(reader->context);
+	part = palloc0(sizeof(HitlPart));
+	part->rel = table_open(relid, AccessShareLock);
+	reader->parts = lappend(reader->parts, part);
+	MemoryContextSwitchTo(old);
+	return part;
 }
 
-/*
- * Whether the partition has an earlier decision on the subject; true if that
- * cannot be told.
- */
-static bool
-partition_has_earlier(Oid partition, const pg_uuid_t *id, text *workflow,
-					  text *subject, Snapshot snapshot)
+static Relation
+open_parent(HitlReader *reader)
 {
-	Relation	rel = table_open(partition, AccessShareLock);
-	Relation	index = NULL;
-	bool		result = true;
-
-	if (rel->rd_rel->relkind == RELKIND_RELATION)
-		index = open_subject_index(rel);
-	if (index)
-	{
-		IndexScanDesc scan = hitl_index_beginscan(rel, index, snapshot, 3);
-		TupleTableSlot *slot = table_slot_create(rel, NULL);
-		ScanKeyData key[3];
-
-		ScanKeyEntryInitialize(&key[0], 0, 1, BTEqualStrategyNumber, TEXTOID,
-							   index->rd_indcollation[0], F_TEXTEQ,
-							   PointerGetDatum(workflow));
-		ScanKeyEntryInitialize(&key[1], 0, 2, BTEqualStrategyNumber, TEXTOID,
-							   index->rd_indcollation[1], F_TEXTEQ,
-							   PointerGetDatum(subject));
-		ScanKeyInit(&key[2], 3, BTLessStrategyNumber, F_UUID_LT,
-					UUIDPGetDatum(id));
-		index_rescan(scan, key, 3, NULL, 0);
-		result = index_getnext_slot(scan, BackwardScanDirection, slot);
-		index_endscan(scan);
-		ExecDropSingleTupleTableSlot(slot);
-		index_close(index, AccessShareLock);
-	}
-	table_close(rel, AccessShareLock);
-	return result;
-}
-
-bool
-hitl_decision_has_earlier(const pg_uuid_t *id, const char *workflow,
-						  text *subject, Snapshot snapshot)
-{
-	Relation	parent = table_open(hitl_relation_oid("decision"),
+	if (reader->parent == NULL)
+		reader->parent = table_open(hitl_relation_oid("decision"),
 									AccessShareLock);
-	bool		result = true;
-
-	if (parent->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-	{
-		PartitionKey key = RelationGetPartitionKey(parent);
-		PartitionDesc partitions = RelationGetPartitionDesc(parent, true);
-		PartitionBoundInfo bounds = partitions->boundinfo;
-		text	   *name = cstring_to_text(workflow);
-		bool		equal;
-		int			at = -1;
-
-		result = false;
-		if (partitions->nparts > 0)
-			at = partition_range_datum_bsearch(key->partsupfunc,
-											   key->partcollation, bounds, 1,
-											   &(Datum) {UUIDPGetDatum(id)}, &equal) + 1;
-		/* its own partition, those before, and what fits nowhere */
-		for (; at >= 0 && !result; at--)
-		{
-			if (bounds->indexes[at] >= 0)
-				result = partition_has_earlier(partitions->oids[bounds->indexes[at]],
-											   id, name, subject, snapshot);
-		}
-		if (!result && partitions->nparts > 0 && bounds->default_index >= 0)
-			result = partition_has_earlier(partitions->oids[bounds->default_index],
-										   id, name, subject, snapshot);
-	}
-	table_close(parent, AccessShareLock);
-	return result;
+	return reader->parent;
 }
 
 /*
- * Puts the row of this id into the slot.
+ * The partition that has the id, which may have partitions itself; NULL if
+ * there is none.
+ */
+static HitlPart *
+find_part(HitlReader *reader, const pg_uuid_t *id)
+{
+	Relation	rel = open_parent(reader);
+	HitlPart   *part = NULL;
+
+	while (rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
+	{
+		Oid			partition = partition_of(rel, id);
+
+		if (!OidIsValid(partition))
+			return NULL;
+		part = open_part(reader, partition);
+		rel = part->rel;
+	}
+	if (rel->rd_rel->relkind != RELKIND_RELATION)
+		ereport(ERROR,
+				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				 errmsg("partition \"%s\" of hitl.decision is no table of this database",
+						RelationGetRelationName(rel))));
+	return part ? part : open_part(reader, RelationGetRelid(rel));
+}
+
+/*
+ * Reads the whole partition: somebody has dropped the index.
  */
 static bool
-find_row(HitlDecision *d, AttrNumber id_column, const pg_uuid_t *id,
-		 Snapshot snapshot)
+search_part(HitlReader *reader, HitlPart *part, const pg_uuid_t *id,
+			Snapshot snapshot)
 {
-	Relation	index = open_index(d->rel, id_column);
+	MemoryContext old = MemoryContextSwitchTo(reader->context);
 	ScanKeyData key;
+	TableScanDesc scan;
 	bool		found;
 
-	ScanKeyInit(&key, index ? 1 : id_column, BTEqualStrategyNumber, F_UUID_EQ,
-				UUIDPGetDatum(id));
-	if (index)
-	{
-		IndexScanDesc scan = hitl_index_beginscan(d->rel, index, snapshot, 1);
-
-		index_rescan(scan, &key, 1, NULL, 0);
-		found = index_getnext_slot(scan, ForwardScanDirection, d->slot);
-		index_endscan(scan);
-		index_close(index, AccessShareLock);
-	}
-	else						/* somebody has dropped it */
-	{
-		TableScanDesc scan = table_beginscan(d->rel, snapshot, 1, &key);
-
-		found = table_scan_getnextslot(scan, ForwardScanDirection, d->slot);
-		table_endscan(scan);
-	}
+	if (part->by_id.slot == NULL)
+		part->by_id.slot = table_slot_create(part->rel, NULL);
+	ScanKeyInit(&key, hitl_find_column(RelationGetDescr(part->rel), "id", UUIDOID),
+				BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(id));
+	scan = table_beginscan(part->rel, snapshot, 1, &key);
+	found = table_scan_getnextslot(scan, ForwardScanDirection,
+								   part->by_id.slot);
+	if (found)
+		ExecMaterializeSlot(part->by_id.slot);
+	table_endscan(scan);
+	MemoryContextSwitchTo(old);
 	return found;
+}
+
+/*
+ * Puts the row of this id into the slot of the partition.
+ */
+static bool
+find_row(HitlReader *reader, HitlPart *part, const pg_uuid_t *id,
+		 Snapshot snapshot)
+{
+	ScanKeyData key;
+
+	if (part->by_id.rel == NULL)
+		hitl_probe_open(&part->by_id, part->rel, open_id_index(part->rel));
+	if (part->by_id.index == NULL)
+		return search_part(reader, part, id, snapshot);
+	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ, UUIDPGetDatum(id));
+	hitl_probe_begin(reader, &part->by_id, &key, 1, snapshot);
+	return hitl_probe_next(reader, &part->by_id, ForwardScanDirection);
 }
 
 static void
@@ -268,25 +273,19 @@ read_row(HitlDecision *d)
 	}
 }
 
-/* descends to the partition that has it, which may have partitions itself */
-static bool
-open_partition(HitlDecision *d, const pg_uuid_t *id)
+bool
+hitl_decision_read(HitlDecision *decision, HitlReader *reader,
+				   const pg_uuid_t *id, Snapshot snapshot)
 {
-	d->rel = table_open(hitl_relation_oid("decision"), AccessShareLock);
-	while (d->rel->rd_rel->relkind == RELKIND_PARTITIONED_TABLE)
-	{
-		Oid			partition = partition_of(d->rel, id);
+	HitlPart   *part = find_part(reader, id);
 
-		table_close(d->rel, AccessShareLock);
-		if (!OidIsValid(partition))
-			return false;
-		d->rel = table_open(partition, AccessShareLock);
-	}
-	if (d->rel->rd_rel->relkind != RELKIND_RELATION)
-		ereport(ERROR,
-				(errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				 errmsg("partition \"%s\" of hitl.decision is no table of this database",
-						RelationGetRelationName(d->rel))));
+	if (part == NULL || !find_row(reader, part, id, snapshot))
+		return false;
+	decision->reader = reader;
+	decision->own = NULL;
+	decision->rel = part->rel;
+	decision->slot = part->by_id.slot;
+	read_row(decision);
 	return true;
 }
 
@@ -294,27 +293,83 @@ bool
 hitl_decision_open(HitlDecision *decision, const pg_uuid_t *id,
 				   Snapshot snapshot)
 {
-	AttrNumber	id_column;
+	HitlReader *reader = palloc(sizeof(HitlReader));
 
-	if (!open_partition(decision, id))
-		return false;
-	decision->slot = table_slot_create(decision->rel, NULL);
-	id_column = hitl_find_column(RelationGetDescr(decision->rel), "id",
-								 UUIDOID);
-	if (find_row(decision, id_column, id, snapshot))
+	hitl_reader_open(reader);
+	if (hitl_decision_read(decision, reader, id, snapshot))
 	{
-		read_row(decision);
+		decision->own = reader;
 		return true;
 	}
-	hitl_decision_close(decision);
+	hitl_reader_close(reader);
+	pfree(reader);
 	return false;
 }
 
 void
 hitl_decision_close(HitlDecision *decision)
 {
-	ExecDropSingleTupleTableSlot(decision->slot);
-	table_close(decision->rel, AccessShareLock);
+	if (decision->own == NULL)
+		return;
+	hitl_reader_close(decision->own);
+	pfree(decision->own);
+}
+
+/*
+ * Whether the partition has an earlier decision on the subject; true if that
+ * cannot be told.
+ */
+static bool
+has_earlier(HitlReader *reader, Oid partition, const pg_uuid_t *id,
+			text *workflow, text *subject, Snapshot snapshot)
+{
+	HitlPart   *part = open_part(reader, partition);
+	HitlProbe  *probe = &part->by_subject;
+	ScanKeyData key[3];
+
+	if (part->rel->rd_rel->relkind != RELKIND_RELATION)
+		return true;
+	if (probe->rel == NULL)
+		hitl_probe_open(probe, part->rel, open_subject_index(part->rel));
+	if (probe->index == NULL)
+		return true;
+	ScanKeyEntryInitialize(&key[0], 0, 1, BTEqualStrategyNumber, TEXTOID,
+						   probe->index->rd_indcollation[0], F_TEXTEQ,
+						   PointerGetDatum(workflow));
+	ScanKeyEntryInitialize(&key[1], 0, 2, BTEqualStrategyNumber, TEXTOID,
+						   probe->index->rd_indcollation[1], F_TEXTEQ,
+						   PointerGetDatum(subject));
+	ScanKeyInit(&key[2], 3, BTLessStrategyNumber, F_UUID_LT, UUIDPGetDatum(id));
+	hitl_probe_begin(reader, probe, key, lengthof(key), snapshot);
+	return hitl_probe_next(reader, probe, BackwardScanDirection);
+}
+
+bool
+hitl_decision_has_earlier(HitlReader *reader, const pg_uuid_t *id,
+						  const char *workflow, text *subject,
+						  Snapshot snapshot)
+{
+	Relation	parent = open_parent(reader);
+	PartitionDesc partitions;
+	PartitionBoundInfo bounds;
+	text	   *name = cstring_to_text(workflow);
+	bool		result = false;
+
+	if (parent->rd_rel->relkind != RELKIND_PARTITIONED_TABLE)
+		return true;
+	partitions = RelationGetPartitionDesc(parent, true);
+	bounds = partitions->boundinfo;
+	/* its own partition, those before, and what fits nowhere */
+	for (int at = bound_of(parent, id); at >= 0 && !result; at--)
+	{
+		if (bounds->indexes[at] >= 0)
+			result = has_earlier(reader, partitions->oids[bounds->indexes[at]],
+								 id, name, subject, snapshot);
+	}
+	if (!result && partitions->nparts > 0 && bounds->default_index >= 0)
+		result = has_earlier(reader, partitions->oids[bounds->default_index],
+							 id, name, subject, snapshot);
+	return result;
 }
 
 Datum

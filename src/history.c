@@ -111,27 +111,30 @@ put_string(HitlJson *to, const char *key, const char *value)
  * Calls what reads each record of the decision, the oldest first.
  */
 static void
-read_records(const char *table, const char *index, const HitlTask *task,
-			 Snapshot snapshot, void (*read) (const Record *record, void *arg),
-			 void *arg)
+read_records(HitlReader *reader, HitlProbe *probe, const char *table,
+			 const char *index, const HitlTask *task, Snapshot snapshot,
+			 void (*read) (const Record *record, void *arg), void *arg)
 {
-	Relation	rel = table_open(hitl_relation_oid(table), AccessShareLock);
 	Record		record;
-	HitlScan	scan;
 	ScanKeyData key;
 
+	if (probe->rel == NULL)
+	{
+		Relation	rel = table_open(hitl_relation_oid(table), AccessShareLock);
+
+		hitl_probe_open(probe, rel, index_open(hitl_relation_oid(index),
+											   AccessShareLock));
+	}
 	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_UUID_EQ,
 				UUIDPGetDatum(&task->decision));
-	hitl_scan_begin(&scan, rel, index, snapshot, &key, 1);
-	record.slot = scan.slot;
-	record.tupdesc = RelationGetDescr(rel);
-	while (hitl_scan_next(&scan))
+	hitl_probe_begin(reader, probe, &key, 1, snapshot);
+	record.slot = probe->slot;
+	record.tupdesc = RelationGetDescr(probe->rel);
+	while (hitl_probe_next(reader, probe, ForwardScanDirection))
 	{
-		slot_getallattrs(scan.slot);
+		slot_getallattrs(record.slot);
 		read(&record, arg);
 	}
-	hitl_scan_end(&scan);
-	table_close(rel, AccessShareLock);
 }
 
 /* an array that is begun when there is something to put into it */
@@ -279,26 +282,26 @@ on_subject(const HitlTask *task, text *subject, bool withheld,
 }
 
 Jsonb *
-hitl_history(const HitlTask *task, text *subject, const HitlView *view,
-			 Snapshot snapshot)
+hitl_history(HitlReader *reader, const HitlTask *task, text *subject,
+			 const HitlView *view, Snapshot snapshot)
 {
 	Rows		verdicts = {0};
 	Rows		questions = {0};
 	HitlJson	result;
 	Jsonb	   *before = NULL;
 
-	if (subject && hitl_decision_has_earlier(&task->decision,
+	if (subject && hitl_decision_has_earlier(reader, &task->decision,
 											 NameStr(task->workflow), subject,
 											 snapshot))
 		before = on_subject(task, subject, view->withheld, snapshot);
 	if (!view->withheld && !view->alone)
-		read_records("verdict", "verdict_decision", task, snapshot,
-					 read_verdict, &verdicts);
+		read_records(reader, &reader->verdict, "verdict", "verdict_decision",
+					 task, snapshot, read_verdict, &verdicts);
 	questions.task = task;
 	questions.since = view->withheld || view->alone ?
 		task->claimed_at : DT_NOBEGIN;
-	read_records("event", "event_decision", task, snapshot, read_event,
-				 &questions);
+	read_records(reader, &reader->event, "event", "event_decision", task,
+				 snapshot, read_event, &questions);
 	put_question(&questions, NULL, NULL, 0);
 
 	hitl_json_begin(&result);

@@ -5,6 +5,7 @@
 #ifndef HITL_HISTORY_H
 #define HITL_HISTORY_H
 
+#include "reader.h"
 #include "task.h"
 
 /* what of it the holder may see */
@@ -19,7 +20,8 @@ typedef struct HitlView
  * subject; is NULL where the decision has none), verdicts and questions, each
  * only where there is something.
  */
-extern Jsonb *hitl_history(const HitlTask *task, text *subject,
-						   const HitlView *view, Snapshot snapshot);
+extern Jsonb *hitl_history(HitlReader *reader, const HitlTask *task,
+						   text *subject, const HitlView *view,
+						   Snapshot snapshot);
 
 #endif							/* HITL_HISTORY_H */

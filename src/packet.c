@@ -287,7 +287,7 @@ hitl_packet_put(const HitlTask *task, const HitlDecision *decision,
 	put_decision(decision, view.withheld, v, n);
 	put_workflow(task, v, n);
 	v[PACKET_HISTORY] =
-		JsonbPGetDatum(hitl_history(task,
+		JsonbPGetDatum(hitl_history(decision->reader, task,
 									row->isnull[HITL_KEY_SUBJECT] ? NULL :
 									DatumGetTextPP(row->value[HITL_KEY_SUBJECT]),
 									&view, snapshot));
@@ -295,16 +295,30 @@ hitl_packet_put(const HitlTask *task, const HitlDecision *decision,
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, v, n);
 }
 
+pg_noreturn static void
+missing(const HitlTask *task)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_DATA_CORRUPTED),
+			 errmsg("the decision of task " INT64_FORMAT " is missing",
+					task->id),
+			 errhint("SELECT * FROM hitl.check() lists what does not fit.")));
+}
+
 void
 hitl_packet_open(HitlDecision *decision, const HitlTask *task,
 				 Snapshot snapshot)
 {
 	if (!hitl_decision_open(decision, &task->decision, snapshot))
-		ereport(ERROR,
-				(errcode(ERRCODE_DATA_CORRUPTED),
-				 errmsg("the decision of task " INT64_FORMAT " is missing",
-						task->id),
-				 errhint("SELECT * FROM hitl.check() lists what does not fit.")));
+		missing(task);
+}
+
+void
+hitl_packet_read(HitlDecision *decision, HitlReader *reader,
+				 const HitlTask *task, Snapshot snapshot)
+{
+	if (!hitl_decision_read(decision, reader, &task->decision, snapshot))
+		missing(task);
 }
 
 /*

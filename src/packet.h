@@ -28,6 +28,9 @@ extern void hitl_packet_put(const HitlTask *task, const HitlDecision *decision,
 /* the decision of the task, which must be there */
 extern void hitl_packet_open(HitlDecision *decision, const HitlTask *task,
 							 Snapshot snapshot);
+/* the same with a reader that has others to read: nothing to close */
+extern void hitl_packet_read(HitlDecision *decision, HitlReader *reader,
+							 const HitlTask *task, Snapshot snapshot);
 
 /* what is left until then, NULL for infinity, as columns of rows */
 extern Datum hitl_time_left(TimestampTz until, TimestampTz now, bool *isnull);

@@ -73,6 +73,7 @@ typedef struct Claim
 	int			wanted;
 	int			got;
 	HitlDesk	desk;
+	HitlReader	reader;
 	Snapshot	snapshot;		/* of the present pass */
 	Snapshot	latest;			/* what has committed under the lock */
 	int			npassed;
@@ -184,7 +185,7 @@ take(Claim *claim, Offer *offer, HitlLine *line, const HitlTaskSpec *gold)
 	else if (line && !hitl_line_take(line, task))
 		return false;
 	w = hitl_workflow(NameStr(task->workflow), strlen(NameStr(task->workflow)));
-	hitl_packet_open(&decision, task, claim->snapshot);
+	hitl_packet_read(&decision, &claim->reader, task, claim->snapshot);
 	transition.act = HITL_ACT_CLAIM;
 	transition.actor = claim->actor;
 	transition.on_behalf_of = offer->on_behalf_of;
@@ -204,7 +205,6 @@ take(Claim *claim, Offer *offer, HitlLine *line, const HitlTaskSpec *gold)
 		hitl_packet_put(task, &decision, claim->now, claim->snapshot,
 						claim->rsinfo);
 	}
-	hitl_decision_close(&decision);
 	return taken;
 }
 
@@ -397,12 +397,14 @@ hitl_claim(PG_FUNCTION_ARGS)
 		(void) hitl_sweep(CLAIM_SWEEP, &busy);
 
 	hitl_desk_open(&claim.desk);
+	hitl_reader_open(&claim.reader);
 	claim.now = GetCurrentTimestamp();
 	warn_if_old(claim.now);
 	claim.wanted = check_limits(&claim.desk, reviewer, claim.now, n);
 	claim.passed = palloc(sizeof(Offer) * claim.wanted);
 	claim.shared = palloc(sizeof(pg_uuid_t) * claim.wanted);
 	claim_tasks(&claim);
+	hitl_reader_close(&claim.reader);
 	hitl_desk_close(&claim.desk);
 	hitl_shift_claimed(reviewer, claim.now, claim.got);
 	return (Datum) 0;
