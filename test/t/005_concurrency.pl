@@ -28,7 +28,7 @@ make_desk($node, 'postgres');
 ok(wait_for_worker($node, 'postgres'), 'a worker is there');
 $node->safe_psql(
 	'postgres', qq{
-	SELECT hitl.add_reviewer('r' || i, max_open => 60), hitl.join_queue('r' || i, 'desk')
+	SELECT hitl.add_reviewer('r' || i, max_open => 60, max_releases => 1000000), hitl.join_queue('r' || i, 'desk')
 	FROM generate_series(1, $sessions - 1) AS i;
 	CREATE TABLE here (session int);
 	CREATE TABLE done (task bigint, session int, outcome text);
