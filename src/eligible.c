@@ -9,6 +9,7 @@
 
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
+#include "utils/snapmgr.h"
 
 #include "cache.h"
 #include "eligible.h"
@@ -234,8 +235,13 @@ hitl_somebody_may_take(const HitlTask *task)
 {
 	const HitlQueue *queue = hitl_queue(NameStr(task->queue));
 	TimestampTz now = GetCurrentTimestamp();
+	Snapshot	snapshot = NULL;
+	bool		result = false;
 
-	for (int i = 0; i < queue->nmembers; i++)
+	/* it is for copies alone, and each task made comes here */
+	if (task->panel > 1)
+		snapshot = RegisterSnapshot(GetLatestSnapshot());
+	for (int i = 0; i < queue->nmembers && !result; i++)
 	{
 		const HitlReviewer *member = hitl_reviewer(NameStr(queue->member[i]));
 		HitlActor	actor;
@@ -246,10 +252,12 @@ hitl_somebody_may_take(const HitlTask *task)
 			(task->skills && hitl_missing_skill(member, task, now)))
 			continue;
 		actor = hitl_actor_of(member);
-		if (bar_of_person(&actor, task) == HITL_NO_BAR)
-			return true;
+		result = bar_of_person(&actor, task) == HITL_NO_BAR &&
+			(snapshot == NULL || !hitl_has_part(&actor, task, snapshot));
 	}
-	return false;
+	if (snapshot)
+		UnregisterSnapshot(snapshot);
+	return result;
 }
 
 bool

@@ -215,6 +215,29 @@ SELECT pg_temp.claim('eli_bob', 10);
 -- What the others think is not shown.
 SELECT kind, history FROM hitl.packet(pg_temp.task('panel', 'eli_bob'), 'eli_bob');
 ROLLBACK;
+-- When they disagree, and nobody is left who has not judged it, that is said at
+-- once.
+BEGIN;
+SELECT hitl.set_policy('eli a', panel => 2, approvals => 2);
+INSERT INTO hitl.decision (workflow, subject) VALUES ('eli a', 'panel');
+SELECT pg_temp.claim('eli_ann', 10), pg_temp.claim('eli_bob', 10);
+SELECT hitl.approve(pg_temp.task('panel', 'eli_ann'), reviewer => 'eli_ann');
+SELECT hitl.reject(pg_temp.task('panel', 'eli_bob'), 'UNSAFE', 'no', 'eli_bob');
+SELECT kind, holder, excluded FROM hitl.task WHERE workflow = 'eli a';
+SELECT pg_temp.claim('eli_ann', 10);
+SELECT kind, actor, detail ->> 'from_queue' AS from_queue FROM hitl.event
+WHERE task = pg_temp.task('panel') AND kind = 'nobody_eligible';
+ROLLBACK;
+-- Not while somebody is.
+BEGIN;
+SELECT hitl.set_policy('eli a', panel => 2, approvals => 2), hitl.join_queue('eli_cid', 'eli_a');
+INSERT INTO hitl.decision (workflow, subject) VALUES ('eli a', 'panel');
+SELECT pg_temp.claim('eli_ann', 10), pg_temp.claim('eli_bob', 10);
+SELECT hitl.approve(pg_temp.task('panel', 'eli_ann'), reviewer => 'eli_ann');
+SELECT hitl.reject(pg_temp.task('panel', 'eli_bob'), 'UNSAFE', 'no', 'eli_bob');
+SELECT count(*) FROM hitl.event WHERE task = pg_temp.task('panel') AND kind = 'nobody_eligible';
+SELECT pg_temp.claim('eli_cid', 10);
+ROLLBACK;
 -- The same of a second look; nobody can tell which one it is.
 BEGIN;
 SELECT hitl.set_policy('eli a', overlap_rate => 1);
