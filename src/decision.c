@@ -22,6 +22,7 @@
 #include "nodes/primnodes.h"
 #include "partitioning/partbounds.h"
 #include "partitioning/partdesc.h"
+#include "storage/bufmgr.h"
 #include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
@@ -329,6 +330,8 @@ has_earlier(HitlReader *reader, Oid partition, const pg_uuid_t *id,
 
 	if (part->rel->rd_rel->relkind != RELKIND_RELATION)
 		return true;
+	if (RelationGetNumberOfBlocks(part->rel) == 0)
+		return false;			/* as the default partition mostly is */
 	if (probe->rel == NULL)
 		hitl_probe_open(probe, part->rel, open_subject_index(part->rel));
 	if (probe->index == NULL)

@@ -53,15 +53,29 @@ hitl_table_open_oid(Oid relid)
 	PreventCommandIfReadOnly("a change of hitl's tables");
 	PreventCommandIfParallelMode("a change of hitl's tables");
 
+	table->context = CurrentMemoryContext;
 	table->rel = table_open(relid, RowExclusiveLock);
 	table->estate = CreateExecutorState();
 	table->result = makeNode(ResultRelInfo);
 	InitResultRelInfo(table->result, table->rel, 0, NULL, 0);
-	ExecOpenIndices(table->result, false);
 	/* where the firing of triggers looks for it */
 	table->estate->es_opened_result_relations = list_make1(table->result);
 	table->slot = table_slot_create(table->rel, NULL);
 	return table;
+}
+
+/* a row that is removed stays in the indexes: they are opened for a new one */
+static void
+open_indexes(HitlTable *table)
+{
+	MemoryContext old;
+
+	if (table->indexed)
+		return;
+	old = MemoryContextSwitchTo(table->context);
+	ExecOpenIndices(table->result, false);
+	MemoryContextSwitchTo(old);
+	table->indexed = true;
 }
 
 /* The lock on the table is kept to the end of the transaction. */
@@ -171,6 +185,7 @@ hitl_table_insert(HitlTable *table, const Datum *values, const bool *nulls,
 		(triggers->trig_insert_before_row || triggers->trig_insert_after_row);
 	bool		more = has_more_columns(table, natts);
 
+	open_indexes(table);
 	fill_slot(table, values, nulls, natts);
 	if (more)
 		fill_defaults(table, natts);
@@ -234,6 +249,7 @@ hitl_table_update(HitlTable *table, ItemPointer tid, const Datum *values,
 	HitlUpdateIndexes update_indexes;
 	bool		more = has_more_columns(table, natts);
 
+	open_indexes(table);
 	fill_slot(table, values, nulls, natts);
 	if (more)
 		keep_columns(table, tid, natts, snapshot);

@@ -15,6 +15,8 @@
 
 typedef struct HitlTable
 {
+	MemoryContext context;		/* where it lives */
+	bool		indexed;		/* the indexes are open */
 	Relation	rel;
 	EState	   *estate;
 	ResultRelInfo *result;
