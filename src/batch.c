@@ -360,6 +360,8 @@ hitl_decide(PG_FUNCTION_ARGS)
 				 errhint("Give at most %d.", MAX_ITEMS)));
 	InitMaterializedSRF(fcinfo, 0);
 	entries = read_entries(list, n);
+	/* as a release does, and before any decision or task is locked */
+	hitl_reviewer_lock(NameStr(actor.reviewer->name));
 	do_entries(entries, n, &actor);
 	for (int i = 0; i < n; i++)
 	{

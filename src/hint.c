@@ -275,9 +275,10 @@ lower(Lane *lane, const HitlPosition *position)
 {
 	HitlPosition before = hitl_position_before(position);
 
+	/* an entry may stand behind the bound, where a list was full */
+	lane->n = first_after(lane, &before);
 	if (hitl_position_cmp(&before, &lane->bound) < 0)
 	{
-		lane->n = first_after(lane, &before);
 		lane->bound = before;
 		lane->epoch++;
 	}
@@ -302,7 +303,7 @@ insert(Lane *lane, const HitlReady *ready)
 							  unconstify(ItemPointerData *, &ready->tid)))
 			return;
 	}
-	if (lane->n == HITL_LIST_SIZE)
+	if (lane->n >= HITL_LIST_SIZE)
 	{
 		if (at == lane->n)
 		{
@@ -315,6 +316,7 @@ insert(Lane *lane, const HitlReady *ready)
 								lane->entry[lane->n - 1].position.id});
 		at = Min(at, lane->n);
 	}
+	Assert(lane->n < HITL_LIST_SIZE);
 	memmove(&lane->entry[at + 1], &lane->entry[at],
 			sizeof(HitlReady) * (lane->n - at));
 	lane->entry[at] = *ready;
@@ -653,9 +655,11 @@ take_over(Lane *lane, const HitlReady *found, int n,
 	{
 		if (hitl_position_cmp(&found[i].position, &bound) > 0)
 			break;
-		if (lane->n == HITL_LIST_SIZE)
+		if (lane->n >= HITL_LIST_SIZE)
 		{
 			bound = hitl_position_before(&found[i].position);
+			/* other versions of the same task go with it */
+			lane->n = first_after(lane, &bound);
 			break;
 		}
 		lane->entry[lane->n++] = found[i];

@@ -417,7 +417,8 @@ add_logins(HitlActor *actor, const HitlReviewer *reviewer)
 }
 
 /*
- * Who is a person stays one behind SET ROLE; a pooled login is nobody.
+ * Who has logged in stays who they are behind SET ROLE.  A pooled login is
+ * nobody: a member of hitl_delegate, unless it is a reviewer's.
  */
 static void
 add_person_behind(HitlActor *actor)
@@ -430,6 +431,8 @@ add_person_behind(HitlActor *actor)
 	person = reviewer_by_login(login);
 	if (person)
 		add_logins(actor, person);
+	else if (!has_privs_of_role(login, get_role_oid("hitl_delegate", false)))
+		add_role(actor, login);
 }
 
 bool

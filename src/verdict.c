@@ -432,6 +432,30 @@ attempt(HitlRefusal *refusal, const HitlGiven *given, const HitlActor *actor,
 }
 
 /*
+ * One person less is left for the other copies of a review.
+ */
+static void
+check_copies(const HitlTask *task)
+{
+	Snapshot	snapshot;
+	HitlDesk	desk;
+	HitlTask   *copies;
+	int			n;
+
+	CommandCounterIncrement();
+	snapshot = RegisterSnapshot(GetLatestSnapshot());
+	hitl_desk_open(&desk);
+	n = hitl_tasks_of(&desk, &task->decision, snapshot, &copies);
+	hitl_desk_close(&desk);
+	UnregisterSnapshot(snapshot);
+	for (int i = 0; i < n; i++)
+	{
+		if (!copies[i].held)
+			hitl_task_check_stuck(&copies[i]);
+	}
+}
+
+/*
  * What follows from a verdict that is written.
  */
 static void
@@ -447,6 +471,8 @@ follow_up(Giving *g)
 	hitl_desk_close(&g->desk);
 	if (g->transition.act == HITL_ACT_PROPOSE)
 		hitl_task_check_stuck(&g->task);
+	if (g->transition.act == HITL_ACT_CAST && g->task.panel > 1)
+		check_copies(&g->task);
 	if (gold)
 	{
 		HitlSpi		spi;
