@@ -241,6 +241,27 @@ find_task(HitlDesk *desk, const pg_uuid_t *decision, Snapshot snapshot,
  * Persons
  */
 
+pg_noreturn static void
+raise_waits(const Wanted *wanted)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
+			 errmsg("decision %s waits for review", id_text(&wanted->decision)),
+			 errhint("Claim its task, or leave the veto to a lead.")));
+}
+
+pg_noreturn static void
+raise_no_outcome(const Wanted *wanted, bool shadow)
+{
+	ereport(ERROR,
+			(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+			 errmsg("decision %s has no outcome to correct",
+					id_text(&wanted->decision)),
+			 shadow ?
+			 errhint("In mode \"shadow\" nothing takes effect.") :
+			 errhint("It waits for review: claim its task, or veto it.")));
+}
+
 static void
 check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 			 const HitlTask *task)
@@ -294,6 +315,33 @@ check_person(const HitlActor *actor, const Wanted *wanted, const State *state,
 }
 
 /*
+ * Who holds a task that withholds something (a known answer, a second look, a
+ * judgment not given yet) hears what they would of any review that waits.
+ */
+static void
+check_withheld(HitlDesk *desk, const HitlActor *actor, const Wanted *wanted,
+			   Snapshot snapshot)
+{
+	HitlTask   *tasks;
+	int			n;
+
+	if (actor->reviewer == NULL)
+		return;
+	n = hitl_tasks_of(desk, &wanted->decision, snapshot, &tasks);
+	for (int i = 0; i < n; i++)
+	{
+		if (!hitl_task_is_mine(&tasks[i], actor, NULL) ||
+			(tasks[i].kind != HITL_KIND_GOLD &&
+			 tasks[i].kind != HITL_KIND_OVERLAP &&
+			 (!tasks[i].blind || tasks[i].judgment != NULL)))
+			continue;
+		if (wanted->action == HITL_VETO)
+			raise_waits(wanted);
+		raise_no_outcome(wanted, false);
+	}
+}
+
+/*
  * A veto makes the outcome "rejected".
  */
 static void
@@ -312,10 +360,7 @@ check_veto(const HitlActor *actor, const Wanted *wanted, const State *state,
 	if (has_route(state, HITL_REVIEW))
 	{
 		if (!hitl_is_lead(actor))
-			ereport(ERROR,
-					(errcode(ERRCODE_HITL_NOT_ELIGIBLE),
-					 errmsg("decision %s waits for review", id),
-					 errhint("Claim its task, or leave the veto to a lead.")));
+			raise_waits(wanted);
 		return;
 	}
 	if (!has_route(state, HITL_MONITOR))
@@ -352,12 +397,7 @@ check_correction(const Wanted *wanted, const State *state)
 						state->reviewer),
 				 errhint("There is nothing to correct; the application may insert it anew.")));
 	if (outcome == NULL)
-		ereport(ERROR,
-				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
-				 errmsg("decision %s has no outcome to correct", id),
-				 has_route(state, HITL_OBSERVE) ?
-				 errhint("In mode \"shadow\" nothing takes effect.") :
-				 errhint("It waits for review: claim its task, or veto it.")));
+		raise_no_outcome(wanted, has_route(state, HITL_OBSERVE));
 	if (wanted->outcome == HITL_AMENDED)
 	{
 		if (hitl_same_json(state->proposed, wanted->output))
@@ -449,6 +489,7 @@ override(const Wanted *wanted, text *reviewer)
 		read_state(&wanted->decision, GetLatestSnapshot(), &state);
 		has_task = find_task(&desk, &wanted->decision, snapshot, &task,
 							 &copies);
+		check_withheld(&desk, &actor, wanted, snapshot);
 		check_person(&actor, wanted, &state, has_task ? &task : NULL);
 		if (was_given(&actor, wanted, &state))
 		{

@@ -265,6 +265,28 @@ RESET ROLE;
 SELECT pg_temp.try('SELECT hitl.reassign($1, ''life ann'')', 'of ann', 'regress_hitl_life_boss');
 
 --
+-- What is withheld from a holder, no veto or correction tells either.
+--
+SELECT hitl.create_workflow('life blind', queue => 'life');
+SELECT hitl.set_policy('life blind', upper => 0.5, audit_rate_approve => 1, blind => true);
+SET ROLE regress_hitl_life_app;
+INSERT INTO hitl.decision (workflow, subject, output, confidence) VALUES ('life blind', 'blind', '1', 0.9);
+RESET ROLE;
+UPDATE hitl.task SET lane = 0 WHERE workflow = 'life blind';
+SELECT kind, blind, output FROM hitl.claim(1, reviewer => 'life cat');
+CREATE FUNCTION pg_temp.tell(statement text) RETURNS text LANGUAGE plpgsql AS $$
+BEGIN
+    EXECUTE statement;
+    RETURN 'done';
+EXCEPTION WHEN OTHERS THEN
+    RETURN SQLSTATE || ': ' || regexp_replace(SQLERRM, '[0-9a-f-]{36}', 'ID');
+END $$;
+SELECT pg_temp.tell('SELECT hitl.veto(id, ''no'', ''life cat'') FROM hitl.decision WHERE workflow = ''life blind''');
+SELECT pg_temp.tell('SELECT hitl.correct(id, ''1'', ''INCORRECT'', ''no'', ''life cat'') FROM hitl.decision WHERE workflow = ''life blind''');
+SELECT j.output FROM hitl.task t, hitl.judge(t.id, '1', 'life cat') AS j WHERE t.workflow = 'life blind';
+SELECT hitl.approve(id, reviewer => 'life cat') FROM hitl.task WHERE workflow = 'life blind';
+
+--
 -- Every act is on record, in one view.
 --
 SELECT record, act, actor, final FROM hitl.task_history WHERE decision = pg_temp.made('s1') ORDER BY created_at;
