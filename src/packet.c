@@ -285,13 +285,14 @@ hitl_packet_put(const HitlTask *task, const HitlDecision *decision,
 		(task->kind == HITL_KIND_REVIEW && task->panel > 1);
 	put_task(task, decision, now, v, n);
 	put_decision(decision, view.withheld, v, n);
-	put_workflow(task, v, n);
 	v[PACKET_HISTORY] =
 		JsonbPGetDatum(hitl_history(decision->reader, task,
 									row->isnull[HITL_KEY_SUBJECT] ? NULL :
 									DatumGetTextPP(row->value[HITL_KEY_SUBJECT]),
 									&view, snapshot));
 	v[PACKET_RUBRIC] = rubric(task, &n[PACKET_RUBRIC]);
+	/* last: its codes are those of the cache, which look-ups may renew */
+	put_workflow(task, v, n);
 	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, v, n);
 }
 
