@@ -94,7 +94,7 @@ SELECT r.workflow, r.day, r.decisions, r.auto_approved, r.auto_rejected, r.revie
        (r.false_rejection).hi AS false_rejection_rate_hi,
        r.seconds_to_verdict, r.seconds_of_work,
        r.monitored, r.observed,
-       coalesce(a.vetoed, 0) AS vetoed, coalesce(a.timed_out, 0) AS timed_out
+       coalesce(a.vetoed, 0) AS vetoed, coalesce(a.timed_out, 0) AS timed_out, r.withdrawn
 FROM (SELECT l.workflow, (l.created_at AT TIME ZONE 'UTC')::date AS day,
              count(*) AS decisions,
              count(*) FILTER (WHERE l.route = 'auto_approve') AS auto_approved,
@@ -103,6 +103,7 @@ FROM (SELECT l.workflow, (l.created_at AT TIME ZONE 'UTC')::date AS day,
              count(*) FILTER (WHERE l.route = 'monitor') AS monitored,
              count(*) FILTER (WHERE l.route = 'observe') AS observed,
              count(*) FILTER (WHERE l.route = 'review' AND l.action IS NULL) AS pending,
+             count(*) FILTER (WHERE l.action = 'withdraw') AS withdrawn,
              count(l.outcome) AS verdicts,
              count(*) FILTER (WHERE l.outcome <> 'approved') AS overrides,
              hitl.rate(NOT l.correct, 1 / l.propensity)
@@ -128,7 +129,7 @@ COMMENT ON COLUMN hitl.workflow_report.pending IS 'reviews that nobody has decid
 COMMENT ON COLUMN hitl.workflow_report.verdicts IS 'decisions that people judged, asked or not: in reviews and audits, by vetoes and corrections';
 COMMENT ON COLUMN hitl.workflow_report.overrides IS 'verdicts that the AI''s proposal was wrong: rejected, amended or vetoed';
 COMMENT ON COLUMN hitl.workflow_report.override_rate IS 'overrides / verdicts: of what people saw, not of all';
-COMMENT ON COLUMN hitl.workflow_report.error_rate IS 'share of the proposals that are wrong, estimated from labels weighted by 1/propensity; of those that people or the lottery reach: what time decided (timed_out) is in no rate';
+COMMENT ON COLUMN hitl.workflow_report.error_rate IS 'share of the proposals that are wrong, estimated from labels weighted by 1/propensity; of those that people or the lottery reach: what time decided (timed_out) or the application took back (withdrawn) is in no rate';
 COMMENT ON COLUMN hitl.workflow_report.error_rate_lo IS 'lower Wilson limit, level 0.95, at the effective sample size';
 COMMENT ON COLUMN hitl.workflow_report.escape_rate IS 'share of automatic and monitored approvals that are wrong, estimated from their audits';
 COMMENT ON COLUMN hitl.workflow_report.false_rejection_rate IS 'share of automatic rejections of proposals that are right, estimated from their audits';
@@ -149,6 +150,7 @@ COMMENT ON COLUMN hitl.workflow_report.false_rejection_rate_hi IS 'upper Wilson 
 COMMENT ON COLUMN hitl.workflow_report.monitored IS 'took effect, open to a veto for a while';
 COMMENT ON COLUMN hitl.workflow_report.observed IS 'in shadow mode: on record only';
 COMMENT ON COLUMN hitl.workflow_report.vetoed IS 'decisions that somebody vetoed, whatever came later';
+COMMENT ON COLUMN hitl.workflow_report.withdrawn IS 'reviews that the application took back before anybody had decided; look at them where they are many: what was about to be rejected is in no rate then';
 COMMENT ON COLUMN hitl.workflow_report.timed_out IS 'decisions that nobody decided in time, so that the policy did, whatever came later';
 
 -- The reason "confidence" stands in every decision; it fired where the

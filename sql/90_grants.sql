@@ -177,6 +177,8 @@ CREATE POLICY viewer_reads ON hitl.decision FOR SELECT TO hitl_viewer
 ALTER TABLE hitl.verdict ENABLE ROW LEVEL SECURITY;
 ALTER TABLE hitl.verdict FORCE ROW LEVEL SECURITY;
 CREATE POLICY application_reads ON hitl.verdict FOR SELECT TO hitl_application
-    USING (EXISTS (SELECT FROM hitl.decision d WHERE d.id = verdict.decision));
+    -- what only measures reviewers is not about the case
+    USING (kind IS DISTINCT FROM 'gold' AND kind IS DISTINCT FROM 'overlap'
+           AND EXISTS (SELECT FROM hitl.decision d WHERE d.id = verdict.decision));
 CREATE POLICY viewer_reads ON hitl.verdict FOR SELECT TO hitl_viewer
     USING (true);

@@ -204,6 +204,24 @@ RESET ROLE;
 SELECT kind, count(*) FROM hitl.event WHERE workflow = 'life panel' AND task IS NOT NULL GROUP BY 1 ORDER BY 1;
 SELECT action, final, outcome FROM hitl.verdict WHERE workflow = 'life panel';
 SELECT count(*) FROM hitl.task WHERE workflow = 'life panel';
+SELECT reviewed, pending, verdicts, overrides, withdrawn FROM hitl.workflow_report WHERE workflow = 'life panel';
+-- a second look is not about the case, and nothing for the application to read
+SET ROLE regress_hitl_life_app;
+INSERT INTO hitl.decision (workflow, subject) VALUES ('life panel', 'overlap');
+RESET ROLE;
+DELETE FROM hitl.task WHERE workflow = 'life panel' AND kind <> 'overlap';
+UPDATE hitl.task SET lane = 0 WHERE workflow = 'life panel';
+SELECT kind FROM hitl.claim(1, reviewer => 'life cat');
+SELECT hitl.reject(id, 'UNSAFE', 'no', 'life cat') FROM hitl.task WHERE workflow = 'life panel';
+SELECT kind, action, final FROM hitl.verdict v JOIN hitl.decision d ON d.id = v.decision
+WHERE d.workflow = 'life panel' AND d.subject = 'overlap';
+SET ROLE regress_hitl_life_app;
+SELECT count(*) FROM hitl.verdict v JOIN hitl.decision d ON d.id = v.decision
+WHERE d.workflow = 'life panel' AND d.subject = 'overlap';
+RESET ROLE;
+INSERT INTO hitl.verdict (created_at, decision, workflow, reviewer, action, final, outcome)
+SELECT now(), id, workflow, 'regress_hitl_life_app', 'withdraw', true, 'withdrawn'
+FROM hitl.decision WHERE workflow = 'life panel' AND subject = 'overlap';
 -- what took effect is not taken back so
 SELECT hitl.create_workflow('life auto', queue => 'life');
 SELECT hitl.set_policy('life auto', upper => 0.5, audit_rate_approve => 0);
