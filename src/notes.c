@@ -208,8 +208,8 @@ hitl_ready_of(const HitlTask *task)
 	return ready;
 }
 
-static void
-listen_to_transactions(void)
+void
+hitl_notes_listen(void)
 {
 	static bool listening = false;
 
@@ -227,7 +227,7 @@ add_note(const HitlTask *task, bool opened)
 
 	if (!hitl_hint_possible())
 		return;
-	listen_to_transactions();
+	hitl_notes_listen();
 	ready = hitl_ready_of(task);
 	if (nnotes == NOTES)
 	{
@@ -278,7 +278,7 @@ hitl_task_written(PG_FUNCTION_ARGS)
 						"hitl.task_written")));
 	if (hitl_hint_possible())
 	{
-		listen_to_transactions();
+		hitl_notes_listen();
 		unknown = opened_any = true;
 	}
 	return PointerGetDatum(NULL);

@@ -18,6 +18,12 @@ extern void hitl_note_opened(const HitlTask *task);
 extern void hitl_note_touched(const HitlTask *task);
 
 /*
+ * Before a list is used: what this session has in progress with it is ended
+ * with the transaction, also by an error.
+ */
+extern void hitl_notes_listen(void);
+
+/*
  * Whether this transaction has written open tasks, which no list knows yet.
  */
 extern bool hitl_notes_opened(void);

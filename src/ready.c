@@ -310,8 +310,8 @@ hitl_ready_heal(int64 budget_us, int64 interval_us)
 	NameData	queue;
 	int			i = last;
 
-	if (began < next)
-		return next;
+	if (began < next || !hitl_hint_possible())
+		return Max(next, began + interval_us);
 	rel = table_open(hitl_relation_oid("task"), AccessShareLock);
 	for (; hitl_hint_each(&i, &hint, &queue); last = i)
 	{
@@ -353,7 +353,10 @@ hitl_ready_begin(HitlReadyWalk *walk, Relation rel, const char *queue)
 	walk->mode = HITL_READY_REST;
 	if (!IsolationUsesXactSnapshot() && !hitl_notes_opened() &&
 		hitl_hint_open(&walk->hint, queue, rel))
+	{
+		hitl_notes_listen();
 		walk->mode = HITL_READY_LIST;
+	}
 }
 
 static void
