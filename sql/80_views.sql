@@ -39,7 +39,7 @@ SELECT d.id, d.created_at, d.workflow, d.model, d.policy_version, d.route, d.rea
                                               WHERE w.workflow = d.workflow AND w.route = d.route
                                                 AND d.id >= w.since AND d.id < w.until)),
                           d.propensity) END AS propensity,
-       CASE WHEN v.outcome IS NOT NULL
+       CASE WHEN v.outcome IS NOT NULL AND v.like_task IS NULL
                  AND (d.route = 'review' AND NOT EXISTS (SELECT FROM hitl.verdict t
                                                          WHERE t.decision = d.id AND t.action = 'timeout')
                       OR d.route <> 'review' AND d.audit_u < d.propensity
@@ -61,7 +61,7 @@ SELECT d.id, d.created_at, d.workflow, d.model, d.policy_version, d.route, d.rea
                     AND t.action NOT IN ('timeout', 'withdraw')) END AS labelled_at,
        v.outcome, d.subject, d.gate_route, d.challenger_route
 FROM hitl.decision d
-LEFT JOIN LATERAL (SELECT v.action, v.outcome, v.code, v.reviewer
+LEFT JOIN LATERAL (SELECT v.action, v.outcome, v.code, v.reviewer, v.like_task
                    FROM hitl.verdict v
                    WHERE v.decision = d.id AND v.final AND v.action NOT IN ('timeout', 'withdraw')
                    ORDER BY v.id DESC
@@ -69,7 +69,7 @@ LEFT JOIN LATERAL (SELECT v.action, v.outcome, v.code, v.reviewer
 COMMENT ON VIEW hitl.label IS 'each decision with what people found: the ground of every rate';
 COMMENT ON COLUMN hitl.label.policy_version IS 'the policy applied; NULL: there was none';
 COMMENT ON COLUMN hitl.label.reasons IS 'everything that fired: array of {trigger, rule, detail}';
-COMMENT ON COLUMN hitl.label.correct IS 'whether the proposal was right; NULL: nobody looked, or somebody who was not asked to, which says nothing about the others';
+COMMENT ON COLUMN hitl.label.correct IS 'whether the proposal was right; NULL: nobody looked, or somebody who was not asked to, which says nothing about the others; or the verdict on another was spread to it (like_task)';
 COMMENT ON COLUMN hitl.label.propensity IS 'probability with which somebody was to look, by the lottery of the gate or any later draw; a label weighs 1/propensity';
 COMMENT ON COLUMN hitl.label.route IS 'auto_approve, auto_reject, review, monitor or observe';
 COMMENT ON COLUMN hitl.label.action IS 'of the latest final verdict of a person: approve, reject, amend, veto or correct; timeout: time decided, and nobody since; withdraw: the application took it back';

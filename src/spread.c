@@ -569,6 +569,12 @@ hitl_decide_like(PG_FUNCTION_ARGS)
 	spread.rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
 
 	spread.found = find_first(&spread);
+	/* what was drawn to be looked at is looked at */
+	if (spread.found && spread.first.kind == HITL_KIND_AUDIT)
+		ereport(ERROR,
+				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
+				 errmsg("task " INT64_FORMAT " is an audit", spread.first.id),
+				 errhint("Audits are judged one by one.")));
 	if (spread.found)
 	{
 		hitl_reviewer_lock(NameStr(spread.actor.reviewer->name));

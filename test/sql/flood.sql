@@ -101,14 +101,17 @@ SELECT * FROM hitl.check();
 -- queue: an aging span bounds how long that is held back.  Without, it is last.
 CREATE FUNCTION pg_temp.place(stream text) RETURNS TABLE (ahead bigint, of bigint, claimed text)
 LANGUAGE plpgsql AS $$
+DECLARE
+    quiet hitl.task;
 BEGIN
     INSERT INTO hitl.decision (workflow) VALUES ('quiet ' || stream);
     PERFORM pg_sleep(1.1);
     INSERT INTO hitl.decision (workflow) SELECT 'torrent ' || stream FROM generate_series(1, 20000);
+    SELECT * INTO quiet FROM hitl.task t WHERE t.workflow = 'quiet ' || stream;
     RETURN QUERY
-    SELECT count(*) FILTER (WHERE (t.sort_key, t.id) < (v.sort_key, v.id)), count(*) - 1,
+    SELECT count(*) FILTER (WHERE (t.sort_key, t.id) < (quiet.sort_key, quiet.id)), count(*) - 1,
            (SELECT string_agg(c.workflow, ' ') FROM hitl.claim(1, reviewer => 'flo', queues => ARRAY[stream]) c)
-    FROM hitl.task t, (SELECT * FROM hitl.task WHERE workflow = 'quiet ' || stream) v WHERE t.queue = stream;
+    FROM hitl.task t WHERE t.queue = stream;
 END
 $$;
 SELECT hitl.create_sla('near', resolution => '1 minute');

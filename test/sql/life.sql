@@ -305,6 +305,29 @@ SELECT j.output FROM hitl.task t, hitl.judge(t.id, '1', 'life cat') AS j WHERE t
 SELECT hitl.approve(id, reviewer => 'life cat') FROM hitl.task WHERE workflow = 'life blind';
 
 --
+-- What was spread from another is no label, and audits are not spread at all.
+--
+SELECT hitl.create_workflow('life like', queue => 'life', mode => 'manual', lane => 0);
+SELECT hitl.set_policy('life like', upper => 0.5, audit_rate_approve => 1);
+SET ROLE regress_hitl_life_app;
+INSERT INTO hitl.decision (workflow, subject, confidence, signals) SELECT 'life like', 'l' || i, 0.9, '{"cluster": 1}' FROM generate_series(1, 3) i;
+RESET ROLE;
+SELECT count(*) FROM hitl.claim(1, reviewer => 'life cat');
+SELECT l.outcome FROM hitl.task t, hitl.decide_like(t.id, 'approve', reviewer => 'life cat') AS l
+WHERE t.workflow = 'life like' AND t.holder = 'life cat';
+SELECT outcome, correct, count(*) FROM hitl.label WHERE workflow = 'life like' GROUP BY 1, 2 ORDER BY 2;
+SELECT hitl.set_mode('life like', 'in_loop');
+SET ROLE regress_hitl_life_app;
+INSERT INTO hitl.decision (workflow, subject, confidence, signals) SELECT 'life like', 'a' || i, 0.9, '{"cluster": 1}' FROM generate_series(1, 2) i;
+RESET ROLE;
+SELECT kind FROM hitl.claim(1, reviewer => 'life cat');
+SELECT pg_temp.tell(format('SELECT hitl.decide_like(%s, ''approve'', reviewer => ''life cat'')', id)) ~ '^55000' AS refused
+FROM hitl.task WHERE workflow = 'life like' AND holder = 'life cat';
+SELECT hitl.approve(id, reviewer => 'life cat') FROM hitl.task WHERE workflow = 'life like' AND holder = 'life cat';
+SELECT count(*) FROM hitl.claim(1, reviewer => 'life cat');
+SELECT hitl.approve(id, reviewer => 'life cat') FROM hitl.task WHERE workflow = 'life like' AND holder = 'life cat';
+
+--
 -- Every act is on record, in one view.
 --
 SELECT record, act, actor, final FROM hitl.task_history WHERE decision = pg_temp.made('s1') ORDER BY created_at;
