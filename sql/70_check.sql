@@ -452,7 +452,18 @@ AS $$
     SELECT 'error', 'reviewer ' || r.name, 'the role of the login is gone',
            'The person cannot work; add a new reviewer with the new role.'
     FROM hitl.reviewer r
-    WHERE r.login IS NOT NULL AND NOT EXISTS (SELECT FROM pg_roles u WHERE u.oid = r.login)
+    WHERE EXISTS (SELECT WHERE r.login IS NOT NULL
+                  UNION ALL
+                  SELECT FROM hitl.reviewer_login l WHERE l.reviewer = r.name)
+      AND NOT EXISTS (SELECT FROM pg_roles u
+                      WHERE u.oid = r.login
+                         OR u.oid IN (SELECT l.login FROM hitl.reviewer_login l WHERE l.reviewer = r.name))
+  UNION ALL
+    SELECT 'error', 'reviewer ' || h.holder, format('holds %s tasks and is no reviewer any more', count(*)),
+           format('SELECT hitl.recall_all(%L), or hitl.tick(), where no worker does it.', h.holder)
+    FROM hitl.task h
+    WHERE h.holder IS NOT NULL AND NOT EXISTS (SELECT FROM hitl.reviewer r WHERE r.name = h.holder)
+    GROUP BY h.holder
   UNION ALL
     SELECT 'warning', 'reviewer ' || r.name, format('role %s is not a member of hitl_reviewer', r.login),
            format('GRANT hitl_reviewer TO %s.', r.login)

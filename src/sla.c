@@ -15,12 +15,15 @@
 #include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/fmgroids.h"
+#include "utils/inval.h"
 #include "utils/memutils.h"
 #include "utils/snapmgr.h"
+#include "utils/syscache.h"
 
 #include "cache.h"
 #include "decision.h"
 #include "partition.h"
+#include "ready.h"
 #include "sla.h"
 #include "task.h"
 #include "votes.h"
@@ -90,10 +93,40 @@ sweep_one(HitlDesk *desk, HitlTask *task, TimestampTz now, Snapshot snapshot,
 	return hitl_task_apply(desk, task, &transition, snapshot, false);
 }
 
+static bool roles_changed = true;
+
+static void
+role_changed(Datum arg, int cacheid, uint32 hashvalue)
+{
+	roles_changed = true;
+}
+
 /*
- * Tasks held by those who are reviewers no more, or whose login is gone, are
- * open again.  Holders are found one by one along the index, however much they
- * hold, and once a second is enough.
+ * Whether anybody may have gone since the last look: a role or the
+ * configuration has changed, or a second has passed.
+ */
+static bool
+is_time_to_look(TimestampTz now)
+{
+	static bool listening = false;
+	static TimestampTz last_look = 0;
+	static uint64 last_generation = 0;
+	uint64		generation = hitl_generation();
+
+	if (!listening)
+		CacheRegisterSyscacheCallback(AUTHOID, role_changed, (Datum) 0);
+	listening = true;
+	if (!roles_changed && generation == last_generation &&
+		now >= last_look && now < last_look + USECS_PER_SEC)
+		return false;
+	roles_changed = false;
+	last_look = now;
+	last_generation = generation;
+	return true;
+}
+
+/*
+ * Holders are found one by one along the index, however much they hold.
  */
 static bool
 next_holder(Relation rel, const NameData *after, Snapshot snapshot,
@@ -145,18 +178,17 @@ release_all(HitlDesk *desk, const NameData *holder, TimestampTz now,
 	return done;
 }
 
-static int
-release_gone(TimestampTz now)
+int
+hitl_free_gone(void)
 {
-	static TimestampTz last_look = 0;
+	TimestampTz now = GetCurrentTimestamp();
 	Snapshot	snapshot;
 	HitlDesk	desk;
 	NameData	holder = {0};
 	int			done = 0;
 
-	if (now >= last_look && now < last_look + USECS_PER_SEC)
+	if (!is_time_to_look(now))
 		return 0;
-	last_look = now;
 	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	hitl_desk_open(&desk);
 	while (next_holder(desk.task->rel, &holder, snapshot, &holder))
@@ -185,7 +217,6 @@ hitl_sweep(int limit, bool *busy)
 	bool		closed = false;
 
 	CommandCounterIncrement();	/* see what a claim has written so far */
-	done = release_gone(now);
 	snapshot = RegisterSnapshot(GetTransactionSnapshot());
 	*busy = false;
 	hitl_desk_open(&desk);
@@ -239,7 +270,7 @@ hitl_next_wake(void)
 Datum
 hitl_tick(PG_FUNCTION_ARGS)
 {
-	int			done = 0;
+	int			done = hitl_free_gone();
 	int			batch;
 	bool		busy;
 
@@ -249,6 +280,7 @@ hitl_tick(PG_FUNCTION_ARGS)
 		batch = hitl_sweep(TICK_LIMIT - done, &busy);
 		done += batch;
 	} while (batch > 0 && done < TICK_LIMIT);
+	(void) hitl_ready_heal(0, 0);
 	hitl_partitions_ensure();
 	PG_RETURN_INT32(done);
 }

@@ -14,6 +14,13 @@
  */
 extern int	hitl_sweep(int limit, bool *busy);
 
+/*
+ * Opens what is held by those who are reviewers no more, or all of whose
+ * logins are gone.  It looks when anybody may have gone, at most a second
+ * later.  Returns how many tasks.
+ */
+extern int	hitl_free_gone(void);
+
 /* when the clock will next have something to do; DT_NOEND: nothing is known */
 extern TimestampTz hitl_next_wake(void);
 

@@ -329,7 +329,7 @@ worker_pass(void)
 	PushActiveSnapshot(GetTransactionSnapshot());
 	if (hitl_in_use())
 	{
-		done = hitl_sweep(BATCH_SIZE, &busy);
+		done = hitl_free_gone() + hitl_sweep(BATCH_SIZE, &busy);
 		if (done == 0)
 			hitl_partitions_ensure();
 		next = hitl_next_wake();
