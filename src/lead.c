@@ -13,7 +13,6 @@
 #include "fmgr.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/fmgroids.h"
 #include "utils/snapmgr.h"
 
 #include "cache.h"
@@ -33,9 +32,18 @@ PG_FUNCTION_INFO_V1(hitl_recall);
 PG_FUNCTION_INFO_V1(hitl_recall_all);
 PG_FUNCTION_INFO_V1(hitl_reorder_queue);
 
-static HitlQuery tasks_query = {
+static HitlQuery queued_query = {
 	.text =
-	"SELECT id FROM hitl.task WHERE queue OPERATOR(pg_catalog.=) $1",
+	"SELECT id FROM hitl.task WHERE queue OPERATOR(pg_catalog.=) $1"
+	" ORDER BY id",
+	.nargs = 1,
+	.argtypes = {TEXTOID}
+};
+
+static HitlQuery held_query = {
+	.text =
+	"SELECT id FROM hitl.task WHERE holder OPERATOR(pg_catalog.=) $1"
+	" ORDER BY id",
 	.nargs = 1,
 	.argtypes = {TEXTOID}
 };
@@ -75,6 +83,31 @@ note_arg(FunctionCallInfo fcinfo, int i)
 
 	hitl_check_note(HITL_ESCALATE, note, false);
 	return note;
+}
+
+/*
+ * The ids of the tasks that the query finds.
+ */
+static int64
+read_ids(HitlQuery *query, const char *name, int64 **ids)
+{
+	MemoryContext context = CurrentMemoryContext;
+	Datum		arg = CStringGetTextDatum(name);
+	HitlSpi		spi;
+	int64		n;
+
+	hitl_spi_begin(&spi);
+	hitl_spi_run(query, &arg, GetLatestSnapshot(), 0);
+	n = SPI_processed;
+	*ids = MemoryContextAllocHuge(context, sizeof(int64) * Max(n, 1));
+	for (int64 i = 0; i < n; i++)
+	{
+		bool		isnull;
+
+		(*ids)[i] = DatumGetInt64(hitl_spi_value(i, 1, &isnull));
+	}
+	hitl_spi_end(&spi);
+	return n;
 }
 
 static void
@@ -335,38 +368,57 @@ hitl_recall(PG_FUNCTION_ARGS)
 }
 
 /*
- * Takes back all that a reviewer holds; also of one who is no more.  Tasks at
- * which somebody is are waited for; those that the lead submitted stay.
+ * The act on all tasks that the query finds by the name and that are still
+ * wanted when it is their turn.  Those at which somebody is are waited for, in
+ * the order in which a batch of verdicts takes them.  Returns how many.
  */
-static int
-recall_all(const char *holder, HitlTransition *transition)
+static int64
+act_on_all(HitlQuery *query, const char *name,
+		   bool (*is_wanted) (const HitlTask *, const HitlActor *,
+							  const char *),
+		   HitlTransition *transition)
 {
-	Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+	int64	   *ids;
+	int64		n = read_ids(query, name, &ids);
+	int64		done = 0;
 	HitlDesk	desk;
-	HitlScan	scan;
-	ScanKeyData key;
-	int			done = 0;
 
 	hitl_desk_open(&desk);
-	ScanKeyInit(&key, 1, BTEqualStrategyNumber, F_TEXTEQ,
-				CStringGetTextDatum(holder));
-	hitl_scan_begin(&scan, desk.task->rel, "task_held", snapshot, &key, 1);
-	while (hitl_scan_next(&scan))
+	for (int64 i = 0; i < n; i++)
 	{
 		HitlTask	task;
+		HitlWrite	written = HITL_MOVED;
 
-		CHECK_FOR_INTERRUPTS();
-		hitl_task_read(scan.slot, &task);
-		transition->now = GetCurrentTimestamp();
-		if (!hitl_task_is_own(&task, &transition->actor) &&
-			hitl_task_apply(&desk, &task, transition, snapshot,
-							true) == HITL_WRITTEN)
-			done++;
+		while (written != HITL_WRITTEN)
+		{
+			Snapshot	snapshot = RegisterSnapshot(GetTransactionSnapshot());
+
+			CHECK_FOR_INTERRUPTS();
+			written = HITL_WRITTEN;
+			if (hitl_task_find(&desk, ids[i], snapshot, &task) &&
+				is_wanted(&task, &transition->actor, name))
+			{
+				transition->now = GetCurrentTimestamp();
+				written = hitl_task_apply(&desk, &task, transition, snapshot,
+										  true);
+				done += written == HITL_WRITTEN;
+			}
+			UnregisterSnapshot(snapshot);
+		}
 	}
-	hitl_scan_end(&scan);
 	hitl_desk_close(&desk);
-	UnregisterSnapshot(snapshot);
 	return done;
+}
+
+/*
+ * Takes back all that a reviewer holds, also of one who is no more.  What the
+ * lead submitted stays.
+ */
+static bool
+is_recalled(const HitlTask *task, const HitlActor *lead, const char *holder)
+{
+	return task->held && strcmp(NameStr(task->holder), holder) == 0 &&
+		!hitl_task_is_own(task, lead);
 }
 
 /* holder, note, reviewer */
@@ -383,62 +435,26 @@ hitl_recall_all(PG_FUNCTION_ARGS)
 		ereport(ERROR,
 				(errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
 				 errmsg("the holder must not be null")));
-	PG_RETURN_INT32(recall_all(text_to_cstring(holder), &transition));
+	PG_RETURN_INT32(act_on_all(&held_query, text_to_cstring(holder),
+							   is_recalled, &transition));
 }
 
 /*
  * The tasks of a queue get their places by its new order.
  */
+static bool
+is_queued(const HitlTask *task, const HitlActor *actor, const char *queue)
+{
+	return strcmp(NameStr(task->queue), queue) == 0;
+}
+
 Datum
 hitl_reorder_queue(PG_FUNCTION_ARGS)
 {
-	char	   *queue = text_to_cstring(PG_GETARG_TEXT_PP(0));
 	HitlTransition transition = {0};
-	MemoryContext context = CurrentMemoryContext;
-	Datum		arg = CStringGetTextDatum(queue);
-	HitlDesk	desk;
-	HitlSpi		spi;
-	int64	   *ids;
-	int64		n;
-	int64		done = 0;
-
-	hitl_spi_begin(&spi);
-	hitl_spi_run(&tasks_query, &arg, GetLatestSnapshot(), 0);
-	n = SPI_processed;
-	ids = MemoryContextAllocHuge(context, sizeof(int64) * Max(n, 1));
-	for (int64 i = 0; i < n; i++)
-	{
-		bool		isnull;
-
-		ids[i] = DatumGetInt64(hitl_spi_value(i, 1, &isnull));
-	}
-	hitl_spi_end(&spi);
 
 	transition.act = HITL_ACT_REORDER;
-	transition.now = GetCurrentTimestamp();
-	hitl_desk_open(&desk);
-	for (int64 i = 0; i < n; i++)
-	{
-		Snapshot	snapshot;
-		HitlTask	task;
-		HitlWrite	written = HITL_MOVED;
-
-		while (written != HITL_WRITTEN)
-		{
-			CHECK_FOR_INTERRUPTS();
-			snapshot = RegisterSnapshot(GetTransactionSnapshot());
-			if (hitl_task_find(&desk, ids[i], snapshot, &task) &&
-				strcmp(NameStr(task.queue), queue) == 0)
-			{
-				written = hitl_task_apply(&desk, &task, &transition, snapshot,
-										  true);
-				done += written == HITL_WRITTEN;
-			}
-			else
-				written = HITL_WRITTEN;	/* it is gone */
-			UnregisterSnapshot(snapshot);
-		}
-	}
-	hitl_desk_close(&desk);
-	PG_RETURN_INT64(done);
+	PG_RETURN_INT64(act_on_all(&queued_query,
+							   text_to_cstring(PG_GETARG_TEXT_PP(0)),
+							   is_queued, &transition));
 }
