@@ -89,7 +89,7 @@ RETURNS void
 LANGUAGE c VOLATILE PARALLEL UNSAFE
 AS 'MODULE_PATHNAME', 'hitl_requeue';
 COMMENT ON FUNCTION hitl.requeue(bigint, text, int, int, text, text)
-    IS 'a lead puts a task elsewhere, open to claims; NULL: as before; 23503 for a queue that does not exist, 22023 for a lane or tier; ZH005 for the lead''s own, 42501 for who is no lead';
+    IS 'a lead puts a task elsewhere, open to claims; NULL: as before; 23503 for a queue that does not exist, 22023 for a lane that does not, or a tier below the task''s; ZH005 for the lead''s own, 42501 for who is no lead';
 
 CREATE FUNCTION hitl.recall(task bigint, note text DEFAULT NULL, reviewer text DEFAULT NULL)
 RETURNS void

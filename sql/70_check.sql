@@ -227,6 +227,10 @@ AS $$
     FROM hitl.task t
     JOIN hitl.reviewer r ON r.name = t.holder
     WHERE t.lease_until > clock_timestamp()
+      -- what they held when the limit was lowered they finish
+      AND NOT EXISTS (SELECT FROM hitl.event e
+                      WHERE e.kind = 'reviewer_set' AND e.detail ->> 'reviewer' = r.name
+                        AND e.created_at >= t.claimed_at)
     GROUP BY r.name, r.max_open
     HAVING count(*) > r.max_open
   UNION ALL
@@ -414,6 +418,14 @@ AS $$
                              OR t.skills <@ (r.skills || ARRAY(SELECT c.credential::text FROM hitl.credential c
                                                                WHERE c.reviewer = r.name AND c.valid_until > now())))
                         AND r.name <> ALL (coalesce(t.excluded, '{}'))
+                        -- of copies nobody judges two
+                        AND (t.panel = 1 AND t.kind <> 'overlap'
+                             OR NOT EXISTS (SELECT FROM hitl.verdict v
+                                            WHERE v.decision = t.decision AND v.reviewer = r.name
+                                              AND v.kind IN ('review', 'confirm', 'overlap'))
+                                AND NOT EXISTS (SELECT FROM hitl.task o
+                                                WHERE o.decision = t.decision AND o.id <> t.id
+                                                  AND o.holder = r.name))
                         AND NOT EXISTS (SELECT FROM pg_roles u
                                         WHERE u.rolname IN (t.submitter, t.submitter_login)
                                           AND (u.oid = r.login
@@ -439,15 +451,21 @@ AS $$
   UNION ALL
     -- what the server withholds from a reviewer, a viewer reads
     SELECT 'warning', 'reviewer ' || r.name,
-           format('works on queue "%s" of blind workflow "%s", and reads the proposals as a member of hitl_viewer',
-                  m.queue, w.name),
-           format('REVOKE hitl_viewer FROM %s.', u.rolname)
+           format('works on queue "%s" of workflow "%s", and may read by role %s what is withheld from reviewers',
+                  m.queue, w.name, u.rolname),
+           format('REVOKE %s FROM %s.', x.role, u.rolname)
     FROM hitl.workflow w
-    JOIN hitl.policy p ON p.workflow = w.name AND p.version = w.policy_version AND p.blind
-    JOIN hitl.membership m ON m.queue = coalesce(p.queue, w.queue)
+    JOIN hitl.policy p ON p.workflow = w.name AND p.version = w.policy_version
+    JOIN hitl.queue q ON q.name = coalesce(p.queue, w.queue)
+    JOIN hitl.membership m ON m.queue = q.name
     JOIN hitl.reviewer r ON r.name = m.reviewer
     JOIN pg_roles u ON u.oid = r.login
-    WHERE pg_has_role(u.oid, 'hitl_viewer', 'USAGE') AND NOT u.rolsuper
+                    OR u.oid IN (SELECT l.login FROM hitl.reviewer_login l WHERE l.reviewer = r.name)
+    CROSS JOIN LATERAL (SELECT CASE WHEN pg_has_role(u.oid, 'hitl_viewer', 'USAGE') THEN 'hitl_viewer'
+                                    WHEN w.application IS NOT NULL AND pg_has_role(u.oid, w.application, 'USAGE')
+                                    THEN w.application::text END) AS x (role)
+    WHERE (p.blind OR p.panel > 1 OR p.overlap_rate > 0 OR q.gold_rate > 0)
+      AND x.role IS NOT NULL AND NOT u.rolsuper
   UNION ALL
     SELECT 'error', 'reviewer ' || r.name, 'the role of the login is gone',
            'The person cannot work; add a new reviewer with the new role.'

@@ -282,6 +282,13 @@ may_requeue(const HitlTask *task, Snapshot snapshot, HitlTransition *t)
 				(errcode(ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE),
 				 errmsg("task " INT64_FORMAT " tests its holder", task->id),
 				 errhint("Recall it instead: it ends then.")));
+	/* a rule, a stage or a disagreement has demanded it */
+	if (t->move.tier > 0 && t->move.tier < task->tier)
+		ereport(ERROR,
+				(errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				 errmsg("task " INT64_FORMAT " needs tier %d, and cannot go down to tier %d",
+						task->id, task->tier, t->move.tier),
+				 errhint("Put it into a queue with a reviewer of that tier.")));
 }
 
 static void

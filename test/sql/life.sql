@@ -244,6 +244,7 @@ SELECT pg_temp.try(s, 's6') FROM unnest(ARRAY[
     $$SELECT hitl.recall($1)$$, $$SELECT hitl.recall_all(NULL)$$, $$SELECT hitl.requeue(NULL)$$]) AS s;
 RESET SESSION AUTHORIZATION;
 SELECT pg_temp.try('SELECT hitl.requeue($1, tier => 2)', 's6', 'regress_hitl_life_boss');
+SELECT pg_temp.try('SELECT hitl.requeue($1, tier => 1)', 's6', 'regress_hitl_life_boss');
 SELECT pg_temp.try('SELECT hitl.reassign($1, ''life ann'')', 's6', 'regress_hitl_life_boss');
 SELECT pg_temp.try('SELECT hitl.reassign($1, ''life bob'', ''yours'')', 's6', 'regress_hitl_life_boss');
 SELECT pg_temp.try('SELECT hitl.reassign($1, ''life bob'')', 's6', 'regress_hitl_life_boss');
@@ -251,6 +252,10 @@ SELECT pg_temp.try('SELECT hitl.reassign($1, ''life bob'')', 's7', 'regress_hitl
 SELECT pg_temp.try('SELECT hitl.reassign($1, ''life bob'')', 's8', 'regress_hitl_life_boss');
 SELECT * FROM pg_temp.last_event('s6');
 SELECT holder, tier FROM hitl.task WHERE id = pg_temp.task('s6');
+-- who holds more than they may since the limit was lowered finishes that
+SELECT hitl.set_reviewer('life bob', max_open => 1);
+SELECT * FROM hitl.check();
+SELECT hitl.set_reviewer('life bob', max_open => 2);
 -- the new holder sees it, and decides
 SELECT task = pg_temp.task('s6') AS it, kind FROM hitl.packet(pg_temp.task('s6'), 'life bob');
 SELECT hitl.approve(pg_temp.task('s6'), reviewer => 'life bob');
@@ -326,6 +331,16 @@ FROM hitl.task WHERE workflow = 'life like' AND holder = 'life cat';
 SELECT hitl.approve(id, reviewer => 'life cat') FROM hitl.task WHERE workflow = 'life like' AND holder = 'life cat';
 SELECT count(*) FROM hitl.claim(1, reviewer => 'life cat');
 SELECT hitl.approve(id, reviewer => 'life cat') FROM hitl.task WHERE workflow = 'life like' AND holder = 'life cat';
+
+--
+-- The doctor sees who can read what is withheld, with whichever login.
+--
+CREATE ROLE regress_hitl_life_cat;
+GRANT hitl_reviewer, hitl_viewer TO regress_hitl_life_cat;
+SELECT hitl.add_login('life cat', 'regress_hitl_life_cat');
+SELECT finding, hint FROM hitl.doctor() WHERE subject = 'reviewer life cat';
+REVOKE hitl_viewer FROM regress_hitl_life_cat;
+SELECT finding, hint FROM hitl.doctor() WHERE subject = 'reviewer life cat';
 
 --
 -- Every act is on record, in one view.
