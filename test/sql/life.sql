@@ -338,9 +338,9 @@ SELECT hitl.approve(id, reviewer => 'life cat') FROM hitl.task WHERE workflow = 
 CREATE ROLE regress_hitl_life_cat;
 GRANT hitl_reviewer, hitl_viewer TO regress_hitl_life_cat;
 SELECT hitl.add_login('life cat', 'regress_hitl_life_cat');
-SELECT finding, hint FROM hitl.doctor() WHERE subject = 'reviewer life cat';
+SELECT finding, hint FROM hitl.doctor() WHERE subject = 'reviewer life cat' ORDER BY finding;
 REVOKE hitl_viewer FROM regress_hitl_life_cat;
-SELECT finding, hint FROM hitl.doctor() WHERE subject = 'reviewer life cat';
+SELECT finding, hint FROM hitl.doctor() WHERE subject = 'reviewer life cat' ORDER BY finding;
 
 --
 -- Every act is on record, in one view.
