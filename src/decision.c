@@ -330,8 +330,11 @@ has_earlier(HitlReader *reader, Oid partition, const pg_uuid_t *id,
 
 	if (part->rel->rd_rel->relkind != RELKIND_RELATION)
 		return true;
-	if (RelationGetNumberOfBlocks(part->rel) == 0)
-		return false;			/* as the default partition mostly is */
+	if (part->empty || RelationGetNumberOfBlocks(part->rel) == 0)
+	{
+		part->empty = true;		/* as the default partition mostly is */
+		return false;
+	}
 	if (probe->rel == NULL)
 		hitl_probe_open(probe, part->rel, open_subject_index(part->rel));
 	if (probe->index == NULL)

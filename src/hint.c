@@ -35,8 +35,6 @@
  */
 #include "hitl.h"
 
-#include <math.h>
-
 #include "access/transam.h"
 #include "access/xact.h"
 #include "access/xlog.h"
@@ -47,7 +45,6 @@
 #include "storage/lwlock.h"
 #include "storage/procarray.h"
 #include "storage/shmem.h"
-#include "utils/float.h"
 #include "utils/guc.h"
 #include "utils/hsearch.h"
 #include "utils/snapmgr.h"
@@ -55,14 +52,8 @@
 #include "cache.h"
 #include "hint.h"
 
-/* tasks told of during one look at the index */
-#define PENDING_SIZE	16
-
 /* prepared transactions at one queue */
 #define DOUBTS			4
-
-/* a list with fewer tasks is filled up, unless somebody is about it */
-#define LOW				16
 
 /* lists that nobody has used for so long may be given to another queue */
 #define IDLE_US			(60 * USECS_PER_SEC)
@@ -72,18 +63,6 @@
 
 /* how long to wait for somebody else's look before looking oneself */
 #define WAIT_MS			1000
-
-typedef struct Lane
-{
-	HitlPosition bound;
-	uint32		epoch;			/* changes when the bound is lowered */
-	bool		looking;		/* a look at the index is in progress */
-	HitlPosition cut;			/* told of since, and not kept */
-	int			npending;
-	int			n;
-	HitlReady	pending[PENDING_SIZE];
-	HitlReady	entry[HITL_LIST_SIZE];
-} Lane;
 
 typedef struct Key
 {
@@ -104,7 +83,7 @@ typedef struct Lists
 	TimestampTz used_at;
 	TimestampTz check_at;
 	TimestampTz heal_at;
-	Lane		lane[HITL_LANES];
+	HitlLane	lane[HITL_LANES];
 } Lists;
 
 typedef struct Shared
@@ -119,9 +98,6 @@ typedef struct Entry
 	Key			key;
 	int			index;
 } Entry;
-
-const HitlPosition hitl_first_position = {-INFINITY, PG_INT64_MIN};
-const HitlPosition hitl_last_position = {NAN, PG_INT64_MAX};
 
 static int	max_queues = 1024;
 static bool enabled = true;
@@ -138,38 +114,6 @@ static HitlQuery prepared_query = {
 	"SELECT true FROM pg_catalog.pg_prepared_xacts"
 	" WHERE database OPERATOR(pg_catalog.=) pg_catalog.current_database()",
 };
-
-/*
- * Places
- */
-
-int
-hitl_position_cmp(const HitlPosition *a, const HitlPosition *b)
-{
-	int			cmp = float8_cmp_internal(a->key, b->key);
-
-	if (cmp != 0)
-		return cmp;
-	return a->id < b->id ? -1 : a->id > b->id;
-}
-
-HitlPosition
-hitl_position_before(const HitlPosition *position)
-{
-	HitlPosition result = *position;
-
-	if (result.id > PG_INT64_MIN)
-		result.id--;
-	else
-		result = hitl_first_position;
-	return result;
-}
-
-static HitlPosition
-least(const HitlPosition *a, const HitlPosition *b)
-{
-	return hitl_position_cmp(a, b) <= 0 ? *a : *b;
-}
 
 /*
  * Shared memory
@@ -230,115 +174,15 @@ hitl_hint_init(void)
 }
 
 /*
- * One lane, with the lock held
+ * Lists of a queue
  */
-
-static void
-reset_lane(Lane *lane)
-{
-	lane->bound = hitl_first_position;
-	lane->epoch++;
-	lane->n = lane->npending = 0;
-}
 
 static void
 reset(Lists *lists)
 {
 	for (int i = 0; i < HITL_LANES; i++)
-		reset_lane(&lists->lane[i]);
+		hitl_lane_reset(&lists->lane[i]);
 }
-
-/* the first entry behind a place */
-static int
-first_after(const Lane *lane, const HitlPosition *after)
-{
-	int			low = 0;
-	int			high = lane->n;
-
-	while (low < high)
-	{
-		int			middle = (low + high) / 2;
-
-		if (hitl_position_cmp(&lane->entry[middle].position, after) <= 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-/*
- * The list knows nothing from the place on.
- */
-static void
-lower(Lane *lane, const HitlPosition *position)
-{
-	HitlPosition before = hitl_position_before(position);
-
-	/* an entry may stand behind the bound, where a list was full */
-	lane->n = first_after(lane, &before);
-	if (hitl_position_cmp(&before, &lane->bound) < 0)
-	{
-		lane->bound = before;
-		lane->epoch++;
-	}
-	lane->cut = least(&lane->cut, position);
-}
-
-/*
- * Adds a task up to the bound.  The same task may be there twice, at different
- * places of its row: which of them counts is only known when they are looked
- * at.
- */
-static void
-insert(Lane *lane, const HitlReady *ready)
-{
-	HitlPosition before = hitl_position_before(&ready->position);
-	int			at = first_after(lane, &before);
-
-	for (int i = at; i < lane->n &&
-		 hitl_position_cmp(&lane->entry[i].position, &ready->position) == 0; i++)
-	{
-		if (ItemPointerEquals(&lane->entry[i].tid,
-							  unconstify(ItemPointerData *, &ready->tid)))
-			return;
-	}
-	if (lane->n >= HITL_LIST_SIZE)
-	{
-		if (at == lane->n)
-		{
-			HitlPosition position = ready->position;
-
-			lower(lane, &position);
-			return;
-		}
-		lower(lane, &(HitlPosition) {lane->entry[lane->n - 1].position.key,
-								lane->entry[lane->n - 1].position.id});
-		at = Min(at, lane->n);
-	}
-	Assert(lane->n < HITL_LIST_SIZE);
-	memmove(&lane->entry[at + 1], &lane->entry[at],
-			sizeof(HitlReady) * (lane->n - at));
-	lane->entry[at] = *ready;
-	lane->n++;
-}
-
-static void
-tell(Lane *lane, const HitlReady *ready)
-{
-	if (hitl_position_cmp(&ready->position, &lane->bound) <= 0)
-		insert(lane, ready);
-	else if (!lane->looking)
-		return;
-	else if (lane->npending < PENDING_SIZE)
-		lane->pending[lane->npending++] = *ready;
-	else
-		lane->cut = least(&lane->cut, &ready->position);
-}
-
-/*
- * Lists of a queue
- */
 
 static void
 make_key(Key *key, const char *queue)
@@ -543,34 +387,15 @@ hitl_hint_open(HitlHint *hint, const char *queue, Relation task)
 }
 
 HitlHintAnswer
-hitl_hint_next(const HitlHint *hint, int number, const HitlPosition *after,
+hitl_hint_next(const HitlHint *hint, int lane, const HitlPosition *after,
 			   HitlReady *ready)
 {
 	Lists	   *lists = lock_lists(hint);
-	Lane	   *lane;
 	HitlHintAnswer answer;
-	bool		complete;
-	int			at;
 
 	if (lists == NULL)
 		return HITL_HINT_LOST;
-	lane = &lists->lane[number];
-	complete = hitl_position_cmp(&lane->bound, &hitl_last_position) == 0;
-	at = first_after(lane, after);
-	if (!complete && !lane->looking && lane->n <= LOW &&
-		hitl_position_cmp(after, &lane->bound) <= 0)
-		answer = HITL_HINT_LOW;
-	else if (at < lane->n)
-	{
-		*ready = lane->entry[at];
-		answer = HITL_HINT_FOUND;
-	}
-	else if (complete)
-		answer = HITL_HINT_END;
-	else if (lane->looking && lane->n <= LOW)
-		answer = HITL_HINT_WAIT;
-	else
-		answer = HITL_HINT_BEYOND;
+	answer = hitl_lane_next(&lists->lane[lane], after, ready);
 	LWLockRelease(&lists->lock);
 	return answer;
 }
@@ -579,26 +404,11 @@ bool
 hitl_hint_strike(const HitlHint *hint, const HitlReady *ready)
 {
 	Lists	   *lists = lock_lists(hint);
-	HitlPosition before = hitl_position_before(&ready->position);
-	Lane	   *lane;
-	bool		found = false;
+	bool		found;
 
 	if (lists == NULL)
 		return true;
-	lane = &lists->lane[ready->lane];
-	for (int i = first_after(lane, &before); i < lane->n; i++)
-	{
-		if (hitl_position_cmp(&lane->entry[i].position, &ready->position) != 0)
-			break;
-		if (!ItemPointerEquals(&lane->entry[i].tid,
-							   unconstify(ItemPointerData *, &ready->tid)))
-			continue;
-		lane->n--;
-		memmove(&lane->entry[i], &lane->entry[i + 1],
-				sizeof(HitlReady) * (lane->n - i));
-		found = true;
-		break;
-	}
+	found = hitl_lane_strike(&lists->lane[ready->lane], ready);
 	LWLockRelease(&lists->lock);
 	return found;
 }
@@ -611,7 +421,7 @@ bool
 hitl_hint_refill_begin(HitlRefill *refill, const HitlHint *hint, int number)
 {
 	Lists	   *lists = lock_lists(hint);
-	Lane	   *lane;
+	HitlLane   *lane;
 	bool		ours;
 
 	if (lists == NULL)
@@ -620,9 +430,7 @@ hitl_hint_refill_begin(HitlRefill *refill, const HitlHint *hint, int number)
 	ours = !lane->looking;
 	if (ours)
 	{
-		lane->looking = true;
-		lane->npending = 0;
-		lane->cut = hitl_last_position;
+		hitl_lane_look(lane);
 		refill->hint = *hint;
 		refill->lane = number;
 		refill->epoch = lane->epoch;
@@ -635,57 +443,19 @@ hitl_hint_refill_begin(HitlRefill *refill, const HitlHint *hint, int number)
 	return ours;
 }
 
-/*
- * Takes over what was found, up to the first task that was told of and could
- * not be kept, then those that could.
- */
-static void
-take_over(Lane *lane, const HitlReady *found, int n,
-		  const HitlPosition *reached)
-{
-	HitlPosition bound = *reached;
-
-	if (hitl_position_cmp(&lane->cut, &hitl_last_position) != 0)
-	{
-		HitlPosition before = hitl_position_before(&lane->cut);
-
-		bound = least(&bound, &before);
-	}
-	for (int i = 0; i < n; i++)
-	{
-		if (hitl_position_cmp(&found[i].position, &bound) > 0)
-			break;
-		if (lane->n >= HITL_LIST_SIZE)
-		{
-			bound = hitl_position_before(&found[i].position);
-			/* other versions of the same task go with it */
-			lane->n = first_after(lane, &bound);
-			break;
-		}
-		lane->entry[lane->n++] = found[i];
-	}
-	if (hitl_position_cmp(&bound, &lane->bound) > 0)
-		lane->bound = bound;
-	for (int i = 0; i < lane->npending; i++)
-	{
-		if (hitl_position_cmp(&lane->pending[i].position, &lane->bound) <= 0)
-			insert(lane, &lane->pending[i]);
-	}
-}
-
 void
 hitl_hint_refill_end(const HitlRefill *refill, const HitlReady *found, int n,
 					 const HitlPosition *reached)
 {
 	Lists	   *lists = refill->hint.lists;
-	Lane	   *lane = &lists->lane[refill->lane];
+	HitlLane   *lane = &lists->lane[refill->lane];
 
 	looking_at = NULL;
 	LWLockAcquire(&lists->lock, LW_EXCLUSIVE);
 	if (lists->generation == refill->hint.generation)
 	{
 		if (lane->epoch == refill->epoch)
-			take_over(lane, found, n, reached);
+			hitl_lane_take_over(lane, found, n, reached);
 		lane->looking = false;
 		lane->npending = 0;
 	}
@@ -769,7 +539,7 @@ hitl_hint_add(const char *queue, const HitlReady *ready)
 	lists = find(&key);
 	if (lists == NULL)
 		return;
-	tell(&lists->lane[ready->lane], ready);
+	hitl_lane_tell(&lists->lane[ready->lane], ready);
 	LWLockRelease(&lists->lock);
 }
 
@@ -783,7 +553,7 @@ hitl_hint_lower(const char *queue, int lane, const HitlPosition *position)
 	lists = find(&key);
 	if (lists == NULL)
 		return;
-	lower(&lists->lane[lane], position);
+	hitl_lane_lower(&lists->lane[lane], position);
 	LWLockRelease(&lists->lock);
 }
 

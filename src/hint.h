@@ -9,41 +9,9 @@
 #ifndef HITL_HINT_H
 #define HITL_HINT_H
 
-#include "storage/itemptr.h"
 #include "utils/rel.h"
-#include "utils/timestamp.h"
 
-/* lanes are 0, 1 and 2 */
-#define HITL_LANES		3
-
-/* the most tasks that a list names, and so that one look at the index adds */
-#define HITL_LIST_SIZE	64
-
-/* a place in a lane: by the key, then by the id, as in the index task_ready */
-typedef struct HitlPosition
-{
-	double		key;
-	int64		id;
-} HitlPosition;
-
-/* an open task, and where its row is */
-typedef struct HitlReady
-{
-	HitlPosition position;
-	TimestampTz arrived;
-	ItemPointerData tid;
-	int16		lane;
-} HitlReady;
-
-/* before and after all others */
-extern const HitlPosition hitl_first_position;
-extern const HitlPosition hitl_last_position;
-
-/* less than, equal to or greater than 0 */
-extern int	hitl_position_cmp(const HitlPosition *a, const HitlPosition *b);
-
-/* the place right before one */
-extern HitlPosition hitl_position_before(const HitlPosition *position);
+#include "lane.h"
 
 /* the lists of a queue; good until the lists are given to another one */
 typedef struct HitlHint
@@ -51,17 +19,6 @@ typedef struct HitlHint
 	struct Lists *lists;		/* NULL: none */
 	uint64		generation;
 } HitlHint;
-
-/* what a list knows of the task that comes after a place */
-typedef enum HitlHintAnswer
-{
-	HITL_HINT_FOUND,			/* this one */
-	HITL_HINT_END,				/* there is none */
-	HITL_HINT_LOW,				/* look at the index and add to the list first */
-	HITL_HINT_WAIT,				/* somebody else is about that */
-	HITL_HINT_BEYOND,			/* it is behind all that the list can name */
-	HITL_HINT_LOST				/* there is no list any more */
-} HitlHintAnswer;
 
 /* a look at the index that shall add to a list */
 typedef struct HitlRefill

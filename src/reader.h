@@ -28,6 +28,7 @@ typedef struct HitlProbe
 typedef struct HitlPart
 {
 	Relation	rel;
+	bool		empty;			/* when it was looked at */
 	HitlProbe	by_id;
 	HitlProbe	by_subject;
 } HitlPart;

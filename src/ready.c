@@ -41,7 +41,7 @@
 #define INDEX_KEY		3
 #define INDEX_ID		4
 
-/* to look for what lists were not told of takes one part of the time in these */
+/* what lists were not told of is looked for one part of the time in these */
 #define HEAL_SHARE		50
 
 /* how long a claim that finds nothing looks for that, and how often */
