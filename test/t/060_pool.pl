@@ -79,9 +79,13 @@ sub pooled
 	my ($login, $sql) = @_;
 	my ($out, $err) = ('', '');
 
+	# from a file: a psql that is not let in reads no pipe
+	append_to_file("$dir/statements.$$", $sql);
 	IPC::Run::run([ 'psql', '-XqAt', '-v', 'ON_ERROR_STOP=1', '-v', 'VERBOSITY=sqlstate',
+			'-f', "$dir/statements.$$",
 			"host=$dir port=$port user=$login dbname=postgres" ],
-		'<', \$sql, '>', \$out, '2>', \$err);
+		'<', \undef, '>', \$out, '2>', \$err);
+	unlink "$dir/statements.$$";
 	chomp $out;
 	return $err =~ /ERROR:  (\w+)/ ? $1 : $err ne '' ? $err : $out;
 }
