@@ -375,6 +375,7 @@ is_target(const Spread *spread, const HitlTask *task)
 	HitlBar		bar;
 
 	if (task->id == spread->first.id || task->blind ||
+		memcmp(&task->decision, &spread->first.decision, UUID_LEN) == 0 ||
 		strcmp(hitl_kind_name(task->kind), spread->kind) != 0 ||
 		strcmp(NameStr(task->workflow), NameStr(spread->first.workflow)) != 0)
 		return false;
