@@ -28,6 +28,7 @@
 #include "miscadmin.h"
 #include "rewrite/rewriteHandler.h"
 #include "tcop/utility.h"
+#include "utils/snapmgr.h"
 
 #include "cache.h"
 #include "store.h"
@@ -283,7 +284,9 @@ hitl_scan_begin(HitlScan *scan, Relation rel, const char *index,
 {
 	scan->index = index_open(hitl_relation_oid(index), AccessShareLock);
 	scan->slot = table_slot_create(rel, NULL);
-	scan->scan = hitl_index_beginscan(rel, scan->index, snapshot, nkeys);
+	/* the scan does not keep it; its caller may let go of it before the end */
+	scan->snapshot = RegisterSnapshot(snapshot);
+	scan->scan = hitl_index_beginscan(rel, scan->index, scan->snapshot, nkeys);
 	index_rescan(scan->scan, keys, nkeys, NULL, 0);
 }
 
@@ -297,6 +300,7 @@ void
 hitl_scan_end(HitlScan *scan)
 {
 	index_endscan(scan->scan);
+	UnregisterSnapshot(scan->snapshot);
 	ExecDropSingleTupleTableSlot(scan->slot);
 	index_close(scan->index, AccessShareLock);
 }

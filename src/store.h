@@ -52,6 +52,7 @@ extern HitlWrite hitl_table_delete(HitlTable *table, ItemPointer tid,
 typedef struct HitlScan
 {
 	Relation	index;
+	Snapshot	snapshot;
 	IndexScanDesc scan;
 	TupleTableSlot *slot;		/* the row reached */
 } HitlScan;
