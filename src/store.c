@@ -285,7 +285,8 @@ hitl_scan_begin(HitlScan *scan, Relation rel, const char *index,
 	scan->index = index_open(hitl_relation_oid(index), AccessShareLock);
 	scan->slot = table_slot_create(rel, NULL);
 	/* the scan does not keep it; its caller may let go of it before the end */
-	scan->snapshot = RegisterSnapshot(snapshot);
+	scan->snapshot = IsMVCCSnapshot(snapshot) ?
+		RegisterSnapshot(snapshot) : snapshot;
 	scan->scan = hitl_index_beginscan(rel, scan->index, scan->snapshot, nkeys);
 	index_rescan(scan->scan, keys, nkeys, NULL, 0);
 }
@@ -300,7 +301,8 @@ void
 hitl_scan_end(HitlScan *scan)
 {
 	index_endscan(scan->scan);
-	UnregisterSnapshot(scan->snapshot);
+	if (IsMVCCSnapshot(scan->snapshot))
+		UnregisterSnapshot(scan->snapshot);
 	ExecDropSingleTupleTableSlot(scan->slot);
 	index_close(scan->index, AccessShareLock);
 }
